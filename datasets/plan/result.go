@@ -1,0 +1,47 @@
+package plan
+
+// Result is what a plan's run gives back to the process that asked: released
+// numbers and hidden cells, or a refusal. A hidden number is in no Result.
+type Result struct {
+	Keys    []ID     `json:"keys,omitempty"`    // identities of the table's keys
+	Columns []Column `json:"columns,omitempty"` // what each cell of a group answers
+	Groups  []Group  `json:"groups,omitempty"`
+	Refused *Refusal `json:"refused,omitempty"`
+	Schema  *Schema  `json:"schema,omitempty"` // of Open
+}
+
+// Column is a released statistic: the identity of the plan that asked for it.
+type Column struct {
+	Stat ID     `json:"stat"`
+	Name string `json:"name"`
+}
+
+// Group is one group of a released table.
+type Group struct {
+	Labels       []string `json:"labels"` // in the order of the keys
+	Participants Cell     `json:"participants"`
+	Cells        []Cell   `json:"cells,omitempty"` // in the order of the columns
+}
+
+// Cell is one released number, or a hidden one.
+type Cell struct {
+	Value  float64 `json:"value"`
+	Text   string  `json:"text"` // as the table shows it
+	Hidden bool    `json:"hidden,omitempty"`
+}
+
+// Refusal says why nothing was released and what to do instead. It is made of
+// the plan and the policy alone.
+type Refusal struct {
+	Rule   string `json:"rule"`
+	Reason string `json:"reason"`
+	Way    string `json:"way"`
+}
+
+// Error is the reason, then the way out.
+func (r *Refusal) Error() string {
+	if r.Way == "" {
+		return r.Reason
+	}
+	return r.Reason + "; " + r.Way
+}

@@ -1,0 +1,25 @@
+// Package store is the format of a repository on disk. Open reads one; Create
+// writes one, which appears at its place in a single rename when it is complete.
+//
+// A repository is a directory:
+//
+//	manifest.json                 Manifest: version, tier, tables, fields, hashes
+//	person.arrow                  one row a participant, in the order of participant indexes
+//	condition_occurrence.arrow    rows sorted by participant, then date
+//	…                             one Arrow IPC file a table
+//	participants.arrow            person_id of each participant index; no plan reaches it
+//
+// Each data file is an Arrow IPC file (format version V5, little endian, not
+// compressed) whose first column is participant, an int32 index from 0, in the
+// tables that have one row or more a participant. Its other columns are int32
+// (concept ids and whole numbers), date32 or float64. A missing value has its
+// bit cleared in the validity bitmap, for other readers, and holds a sentinel in
+// the values, for this one: NaN, or the smallest int32. A label field is an
+// int32 index into the labels that the manifest lists.
+//
+// A record batch holds whole strides of participants: [k·Stride, m·Stride). So
+// every stride of every table lies in one batch, where its rows are contiguous.
+//
+// Open refuses a manifest with fields it does not know, and Table refuses a file
+// whose length or SHA-256 is not the manifest's, before anything of it is parsed.
+package store

@@ -1,0 +1,171 @@
+package store
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"time"
+
+	"weir/datasets/plan"
+)
+
+// Stride is the number of consecutive participants that a record batch never splits.
+const Stride = 4096
+
+const manifestName = "manifest.json"
+
+// Type is the type of a field's values.
+type Type string
+
+// The types of fields.
+const (
+	Integer Type = "integer" // int32
+	Float   Type = "number"  // float64
+	Date    Type = "date"    // int32, days since 1970-01-01
+	Label   Type = "label"   // int32, an index into Field.Labels
+)
+
+// Missing is the sentinel of a missing integer, date or label. A missing number is NaN.
+const Missing int32 = -1 << 31
+
+// Manifest describes a repository.
+type Manifest struct {
+	Format       int       `json:"format"` // 1
+	Name         string    `json:"name"`
+	CDR          string    `json:"cdr"` // version of the curated data repository
+	Tier         plan.Tier `json:"tier"`
+	CutOff       string    `json:"cut_off"` // last day of data, YYYY-MM-DD
+	Source       string    `json:"source"`  // what it was built from and by
+	Participants int       `json:"participants"`
+	Tables       []Info    `json:"tables"`
+}
+
+// Info describes a table and its file.
+type Info struct {
+	Name   string  `json:"name"`
+	Rows   int64   `json:"rows"`
+	Fields []Field `json:"fields"`
+	Bytes  int64   `json:"bytes"`
+	SHA256 string  `json:"sha256"`
+}
+
+// Field describes a column. The first of a table with participants is "participant".
+type Field struct {
+	Name   string   `json:"name"`
+	Type   Type     `json:"type"`
+	Labels []string `json:"labels,omitempty"`
+}
+
+// Field is the field of that name.
+func (i *Info) Field(name string) (Field, bool) {
+	for _, f := range i.Fields {
+		if f.Name == name {
+			return f, true
+		}
+	}
+	return Field{}, false
+}
+
+var plainName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`)
+
+func readManifest(dir string) (*Manifest, error) {
+	path := filepath.Join(dir, manifestName)
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("no repository at %s: %w; make one with weir data synthesize or weir data import", dir, err)
+	}
+	m, err := parseManifest(b)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w; build the repository again with weir data", path, err)
+	}
+	return m, nil
+}
+
+func parseManifest(b []byte) (*Manifest, error) {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	m := new(Manifest)
+	if err := d.Decode(m); err != nil {
+		return nil, err
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return nil, fmt.Errorf("bytes follow the manifest")
+	}
+	return m, m.check()
+}
+
+func (m *Manifest) check() error {
+	if m.Format != 1 {
+		return fmt.Errorf("format %d: this weir reads format 1", m.Format)
+	}
+	if !m.Tier.Valid() {
+		return fmt.Errorf("%q is not a tier", m.Tier)
+	}
+	if _, err := time.Parse(time.DateOnly, m.CutOff); err != nil {
+		return fmt.Errorf("cut_off: %w", err)
+	}
+	if m.Participants < 0 || m.Participants > 1<<31-1 {
+		return fmt.Errorf("%d participants", m.Participants)
+	}
+	seen := map[string]bool{}
+	for i := range m.Tables {
+		t := &m.Tables[i]
+		if seen[t.Name] {
+			return fmt.Errorf("table %s is listed twice", t.Name)
+		}
+		seen[t.Name] = true
+		if err := t.check(); err != nil {
+			return fmt.Errorf("table %q: %w", t.Name, err)
+		}
+	}
+	return nil
+}
+
+func (i *Info) check() error {
+	if !plainName.MatchString(i.Name) || i.Rows < 0 || i.Bytes < 0 || len(i.SHA256) != 64 {
+		return fmt.Errorf("malformed name, size or hash")
+	}
+	return checkFields(i.Fields)
+}
+
+func checkFields(fields []Field) error {
+	seen := map[string]bool{}
+	for _, f := range fields {
+		if !plainName.MatchString(f.Name) || seen[f.Name] {
+			return fmt.Errorf("field %q: malformed, or listed twice", f.Name)
+		}
+		seen[f.Name] = true
+		switch f.Type {
+		case Integer, Float, Date:
+		case Label:
+			continue
+		default:
+			return fmt.Errorf("field %s: unknown type %q", f.Name, f.Type)
+		}
+		if f.Labels != nil {
+			return fmt.Errorf("field %s: a %s has no labels", f.Name, f.Type)
+		}
+	}
+	return nil
+}
+
+// Schema is what cells may know of the repository: names and types, no labels.
+func (m *Manifest) Schema() *plan.Schema {
+	s := &plan.Schema{Name: m.Name, CDR: m.CDR, Tier: m.Tier, CutOff: m.CutOff}
+	for _, t := range m.Tables {
+		pt := plan.Table{Name: t.Name}
+		for _, f := range t.Fields {
+			if !plan.Identifies(f.Name) {
+				pt.Fields = append(pt.Fields, plan.Field{Name: f.Name, Type: string(f.Type)})
+			}
+		}
+		if t.Name != participantsTable {
+			s.Tables = append(s.Tables, pt)
+		}
+	}
+	return s
+}

@@ -1,0 +1,149 @@
+package store
+
+import (
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"weir/datasets/plan"
+)
+
+var testFields = []Field{
+	{Name: "participant", Type: Integer},
+	{Name: "measurement_concept_id", Type: Integer},
+	{Name: "measurement_date", Type: Date},
+	{Name: "value_as_number", Type: Float},
+}
+
+func build(t testing.TB) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "r")
+	b, err := Create(dir, Manifest{Name: "test", CDR: "v1", Tier: plan.Registered, CutOff: "2022-07-01", Participants: 3 * Stride})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := b.Table("measurement", testFields)
+	if err != nil {
+		t.Fatal(err)
+	}
+	batches := [][]any{
+		{[]int32{0, 0, 7}, []int32{1, 2, 1}, []int32{10, Missing, 12}, []float64{1.5, math.NaN(), 3}},
+		{[]int32{2 * Stride}, []int32{3}, []int32{99}, []float64{-1}},
+	}
+	for _, c := range batches {
+		if err := w.Write(c...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Write([]int32{2*Stride + 1}, []int32{3}, []int32{99}, []float64{-1}); err == nil {
+		t.Error("a stride was split over two batches")
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func TestRoundTrip(t *testing.T) {
+	r, err := Open(build(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := r.Table("measurement")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, from, to := m.Rows(0)
+	if from != 0 || to != 3 || b.Int32("measurement_concept_id")[1] != 2 || b.Int32("measurement_date")[1] != Missing {
+		t.Errorf("stride 0: rows %d to %d, %v", from, to, b)
+	}
+	if v := b.Float64("value_as_number"); v[0] != 1.5 || !math.IsNaN(v[1]) || v[2] != 3 {
+		t.Errorf("values %v", v)
+	}
+	if b, _, _ := m.Rows(1); b != nil {
+		t.Error("stride 1 has rows")
+	}
+	if b, from, to := m.Rows(2); from != 0 || to != 1 || b.Float64("value_as_number")[0] != -1 {
+		t.Errorf("stride 2: rows %d to %d", from, to)
+	}
+	if b.Int32("value_as_number") != nil || b.Float64("nothing") != nil {
+		t.Error("a column came back under another type or name")
+	}
+}
+
+// TestDamage changes every byte of the file in turn, cuts it and takes it away:
+// each is found before the file is parsed.
+func TestDamage(t *testing.T) {
+	dir := build(t)
+	path := filepath.Join(dir, "measurement.arrow")
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := func(what string) {
+		t.Helper()
+		r, err := Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = r.Table("measurement")
+		var damaged *DamagedError
+		if !errors.As(err, &damaged) || !strings.Contains(err.Error(), path) {
+			t.Fatalf("%s: %v", what, err)
+		}
+	}
+	for i := range whole {
+		b := append([]byte(nil), whole...)
+		b[i] ^= 0x40
+		if err := os.WriteFile(path, b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		refused("a changed byte")
+	}
+	os.WriteFile(path, whole[:len(whole)-1], 0o644)
+	refused("a cut file")
+	os.WriteFile(path, append(whole, 0), 0o644)
+	refused("a longer file")
+	os.Remove(path)
+	refused("a missing file")
+}
+
+func TestManifestIsStrict(t *testing.T) {
+	for _, text := range []string{
+		``, `{`, `[]`, `{"format":2}`,
+		`{"format":1,"tier":"secret","cut_off":"2022-01-01"}`,
+		`{"format":1,"tier":"registered","cut_off":"yesterday"}`,
+		`{"format":1,"tier":"registered","cut_off":"2022-01-01","extra":1}`,
+		`{"format":1,"tier":"registered","cut_off":"2022-01-01"} {}`,
+		`{"format":1,"tier":"registered","cut_off":"2022-01-01","tables":[{"name":"../x"}]}`,
+	} {
+		if m, err := parseManifest([]byte(text)); err == nil {
+			t.Errorf("%s: accepted as %+v", text, m)
+		}
+	}
+}
+
+// FuzzLayout: a file that passes its hash and is still no table ends in an error.
+func FuzzLayout(f *testing.F) {
+	whole, err := os.ReadFile(filepath.Join(build(f), "measurement.arrow"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(whole)
+	f.Add([]byte("ARROW1\x00\x00ARROW1"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		batches, err := layout(b, &Info{Name: "x", Rows: 4, Fields: testFields})
+		if err != nil {
+			return
+		}
+		for _, b := range batches {
+			_ = b.Int32("participant")
+		}
+	})
+}
