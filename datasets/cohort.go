@@ -1,0 +1,117 @@
+package datasets
+
+import "weir/datasets/plan"
+
+// population is the verbs that cohorts and frames share.
+type population struct{ n *plan.Node }
+
+func (p population) plan() *plan.Node { return p.n }
+
+// Cohort is who: participants, perhaps with an index date. Its methods return new cohorts.
+type Cohort struct{ population }
+
+func cohortOf(n *plan.Node) Cohort { return Cohort{population{n}} }
+func (c Cohort) criterion()        {}
+
+// String is the cohort's definition; showing it counts no one.
+func (c Cohort) String() string { return c.n.Tree() }
+
+// As names the cohort.
+func (c Cohort) As(label string) Cohort { return cohortOf(as(c.n, label)) }
+
+// Entry keeps who has the event and makes its date the index date.
+func (c Cohort) Entry(e Event) Cohort { return c.step("Entry", e.n) }
+
+// Include keeps who meets the criterion; each call is a step of the attrition.
+func (c Cohort) Include(cr Criterion) Cohort { return c.step("Include", arg(cr)) }
+
+// Exclude leaves out who meets the criterion; who misses the value stays.
+func (c Cohort) Exclude(cr Criterion) Cohort { return c.step("Exclude", arg(cr)) }
+
+func (c Cohort) step(op string, a plan.Arg) Cohort { return cohortOf(named(then(c.n, op, a), c.n)) }
+
+// Index is the index date that Entry made.
+func (c Cohort) Index() Date { return Date{as(then(c.n, "Index"), "index date")} }
+
+// Union is who is in either, with the index date of the first.
+func (c Cohort) Union(o Cohort) Cohort { return cohortOf(then(c.n, "Union", o.n)) }
+
+// Intersect is who is in both.
+func (c Cohort) Intersect(o Cohort) Cohort { return cohortOf(then(c.n, "Intersect", o.n)) }
+
+// Minus is who is not in the other.
+func (c Cohort) Minus(o Cohort) Cohort { return cohortOf(then(c.n, "Minus", o.n)) }
+
+// Attrition is the flowchart of the steps, with protected counts.
+func (c Cohort) Attrition() Table { return Table{then(c.n, "Attrition")} }
+
+// Frame is the cohort with columns.
+func (c Cohort) Frame(columns ...Series) Frame {
+	return Frame{population{then(c.n, "Frame", list(columns)...)}}
+}
+
+// Frame is who and what: one row per participant that never leaves the data side.
+type Frame struct{ population }
+
+// String is the frame's columns and their definitions.
+func (f Frame) String() string { return f.n.Tree() }
+
+// With adds columns.
+func (f Frame) With(columns ...Series) Frame {
+	return Frame{population{then(f.n, "With", list(columns)...)}}
+}
+
+// Where keeps who meets the criterion.
+func (f Frame) Where(cr Criterion) Frame { return Frame{population{then(f.n, "Where", arg(cr))}} }
+
+// Refusal is what a refused operation displays: the rule, the schema and the way out.
+type Refusal struct{ n *plan.Node }
+
+// Show displays the refusal.
+func (r Refusal) Show() { show(r.n) }
+
+func (r Refusal) plan() *plan.Node { return r.n }
+
+// String is the refused definition.
+func (r Refusal) String() string { return r.n.Tree() }
+
+// Head is refused: it asks for rows of participants. It displays the rule, the schema and the way out.
+func (p population) Head(n int) Refusal { return Refusal{then(p.n, "Head", n)} }
+
+// Rows is refused: it asks for rows of participants. It displays the rule, the schema and the way out.
+func (p population) Rows() Refusal { return Refusal{then(p.n, "Rows")} }
+
+// Count is the number of participants.
+func (p population) Count() Table { return Table{then(p.n, "Count")} }
+
+// Summarise is statistics of all, with the number of participants.
+func (p population) Summarise(s Stat, more ...Stat) Table {
+	return Table{then(p.n, "Summarise", with(s, more)...)}
+}
+
+// By groups participants by one to six keys; who misses a key is the group "missing".
+func (p population) By(key Key, more ...Key) Groups {
+	return Groups{then(p.n, "By", with(key, more)...)}
+}
+
+// Groups is a population by keys.
+type Groups struct{ n *plan.Node }
+
+func (g Groups) plan() *plan.Node { return g.n }
+
+// String is the groups' definition.
+func (g Groups) String() string { return g.n.Tree() }
+
+// Count is the participants of each group.
+func (g Groups) Count() Table { return Table{then(g.n, "Count")} }
+
+// Summarise is statistics of each group, with its number of participants.
+func (g Groups) Summarise(s Stat, more ...Stat) Table {
+	return Table{then(g.n, "Summarise", with(s, more)...)}
+}
+
+// Head is refused: it asks for rows of participants.
+func (g Groups) Head(n int) Refusal { return Refusal{then(g.n, "Head", n)} }
+
+// Rows is refused: it asks for rows of participants.
+func (g Groups) Rows() Refusal { return Refusal{then(g.n, "Rows")} }
