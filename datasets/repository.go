@@ -9,7 +9,7 @@ type Repository struct{ n *plan.Node }
 func Open(name string) Repository {
 	n := root("Open", name)
 	if _, err := plan.Run(n); err != nil {
-		panic(&Error{Op: "Open", Msg: err.Error(), At: n.At()})
+		panic(err)
 	}
 	return Repository{n}
 }

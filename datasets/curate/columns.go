@@ -1,0 +1,122 @@
+package curate
+
+import (
+	"slices"
+
+	"weir/datasets/store"
+)
+
+// columns are rows of one table in memory, field by field.
+type columns struct {
+	shape *shape
+	ints  [][]int32   // by field, nil for a number
+	nums  [][]float64 // by field, nil for anything else
+	date  int         // the first field that is a date, -1 when there is none
+	count int
+
+	order []int32 // scratch of sortByDate
+}
+
+func newColumns(s *shape) *columns {
+	c := &columns{shape: s, ints: make([][]int32, len(s.fields)), nums: make([][]float64, len(s.fields)), date: -1}
+	for i, f := range s.fields {
+		switch {
+		case f.Type == store.Float:
+			c.nums[i] = []float64{}
+			continue
+		case f.Type == store.Date && c.date < 0:
+			c.date = i
+		}
+		c.ints[i] = []int32{}
+	}
+	return c
+}
+
+// add appends a row: first the fields that are no numbers, in their order, then
+// the numbers in theirs.
+func (c *columns) add(ints []int32, nums ...float64) {
+	i, n := 0, 0
+	for f := range c.shape.fields {
+		if c.nums[f] != nil {
+			c.nums[f] = append(c.nums[f], nums[n])
+			n++
+			continue
+		}
+		c.ints[f] = append(c.ints[f], ints[i])
+		i++
+	}
+	c.count++
+}
+
+// appendRows appends the rows [from, to) of other, which has the same shape.
+func (c *columns) appendRows(other *columns, from, to int) {
+	for f := range c.shape.fields {
+		if c.nums[f] != nil {
+			c.nums[f] = append(c.nums[f], other.nums[f][from:to]...)
+			continue
+		}
+		c.ints[f] = append(c.ints[f], other.ints[f][from:to]...)
+	}
+	c.count += to - from
+}
+
+func (c *columns) reset() {
+	for f := range c.shape.fields {
+		c.ints[f], c.nums[f] = c.ints[f][:0], c.nums[f][:0]
+	}
+	c.count = 0
+}
+
+// slices are the columns as store.Writer takes them.
+func (c *columns) slices() []any {
+	out := make([]any, len(c.shape.fields))
+	for f := range c.shape.fields {
+		if c.nums[f] != nil {
+			out[f] = c.nums[f]
+			continue
+		}
+		out[f] = c.ints[f]
+	}
+	return out
+}
+
+// sortByDate brings the rows from one on in the order of their date, those of
+// one day as they came.
+func (c *columns) sortByDate(from int) {
+	if c.date < 0 || c.count-from < 2 || slices.IsSorted(c.ints[c.date][from:c.count]) {
+		return
+	}
+	c.order = c.order[:0]
+	for i := range c.count - from {
+		c.order = append(c.order, int32(i))
+	}
+	c.byDate(c.order, from)
+	c.arrange(c.order, from)
+}
+
+// byDate sorts positions counted from a row by the dates there.
+func (c *columns) byDate(order []int32, from int) {
+	days := c.ints[c.date][from:]
+	slices.SortStableFunc(order, func(a, b int32) int { return int(days[a]) - int(days[b]) })
+}
+
+// arrange puts row from+order[i] at from+i, for all i.
+func (c *columns) arrange(order []int32, from int) {
+	var ints []int32
+	var nums []float64
+	for f := range c.shape.fields {
+		if c.nums[f] != nil {
+			nums = arrangeSlice(c.nums[f][from:], nums, order)
+			continue
+		}
+		ints = arrangeSlice(c.ints[f][from:], ints, order)
+	}
+}
+
+func arrangeSlice[T any](values, scratch []T, order []int32) []T {
+	scratch = append(scratch[:0], values...)
+	for i, o := range order {
+		values[i] = scratch[o]
+	}
+	return scratch
+}

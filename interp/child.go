@@ -1,0 +1,229 @@
+package interp
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"weir/interp/speaker"
+)
+
+// child is a running speaker, and the pipes to it.
+type child struct {
+	*speaker.Channel
+	process *os.Process
+	out     *text
+	err     *text
+	ends    []io.Closer // ours of the pipes
+	dead    chan struct{}
+	status  atomic.Pointer[os.ProcessState]
+	layers  speaker.Ready
+}
+
+const startTimeout = 10 * time.Second
+
+// startChild executes the binary again as a speaker and waits until it is
+// confined, which it then verifies itself.
+func startChild() (*child, error) {
+	c := &child{dead: make(chan struct{})}
+	started := make(chan error, 1)
+	// The kernel sends the parent-death signal when the thread that started the
+	// child ends, so that thread waits for the child.
+	go func() {
+		runtime.LockOSThread()
+		cmd, err := c.start()
+		started <- err
+		if err != nil {
+			return
+		}
+		err = cmd.Wait()
+		c.status.Store(cmd.ProcessState)
+		close(c.dead)
+	}()
+	if err := <-started; err != nil {
+		return nil, fmt.Errorf("the speaker did not start: %w", err)
+	}
+	if err := c.awaitReady(); err != nil {
+		c.kill()
+		return nil, err
+	}
+	return c, nil
+}
+
+func (c *child) start() (*exec.Cmd, error) {
+	var theirs []*os.File
+	pipe := func(theyWrite bool) (ours *os.File, err error) {
+		r, w, err := os.Pipe()
+		if err != nil {
+			return nil, err
+		}
+		if theyWrite {
+			r, w = w, r
+		}
+		theirs = append(theirs, r)
+		c.ends = append(c.ends, w)
+		return w, nil
+	}
+	defer func() {
+		for _, f := range theirs {
+			f.Close()
+		}
+	}()
+	out, err1 := pipe(true)
+	errs, err2 := pipe(true)
+	to, err3 := pipe(false)
+	from, err4 := pipe(true)
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
+		return nil, err
+	}
+	cmd := &exec.Cmd{
+		Path:        "/proc/self/exe",
+		Args:        []string{speaker.Name},
+		Env:         []string{fmt.Sprintf("GOMAXPROCS=%d", runtime.GOMAXPROCS(0)), "GOTRACEBACK=none"},
+		Dir:         "/",
+		Stdout:      theirs[0],
+		Stderr:      theirs[1],
+		ExtraFiles:  theirs[2:],
+		SysProcAttr: attributes(),
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	c.process = cmd.Process
+	c.out, c.err = follow(out), follow(errs)
+	c.Channel = speaker.NewChannel(from, to)
+	return cmd, nil
+}
+
+func attributes() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
+}
+
+func (c *child) awaitReady() error {
+	timer := time.AfterFunc(startTimeout, func() { c.process.Kill() })
+	defer timer.Stop()
+	var e speaker.Event
+	if err := c.Receive(&e); err != nil || e.Ready == nil {
+		c.kill()
+		return fmt.Errorf("the speaker could not be confined and was not started: %s", strings.TrimSpace(c.err.until(0)))
+	}
+	c.layers = *e.Ready
+	return confined(c.process.Pid)
+}
+
+// confined reads from the kernel, not from the speaker, that it is confined.
+func confined(pid int) error {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return fmt.Errorf("the speaker's confinement cannot be verified: %w", err)
+	}
+	status := map[string]string{}
+	for line := range strings.Lines(string(b)) {
+		k, v, _ := strings.Cut(line, ":")
+		status[k] = strings.TrimSpace(v)
+	}
+	if status["NoNewPrivs"] != "1" || status["Seccomp"] != "2" {
+		return errors.New("the speaker runs unconfined: it was ended before it ran a cell")
+	}
+	return nil
+}
+
+// kill ends the child and waits until it is gone and all it wrote has arrived.
+func (c *child) kill() {
+	c.process.Kill()
+	<-c.dead
+	c.out.await()
+	c.err.await()
+	for _, e := range c.ends {
+		e.Close()
+	}
+}
+
+// text is what a child wrote on one of its standard descriptors.
+type text struct {
+	mu    sync.Mutex
+	more  sync.Cond
+	buf   []byte
+	taken int64 // bytes that until has returned, or that were cut
+	kept  int   // bytes that the running cell may still write
+	cut   bool
+	ended bool
+}
+
+// maxText is how much of a cell's text on one stream is kept.
+const maxText = 8 << 20
+
+func follow(r io.Reader) *text {
+	t := &text{kept: maxText}
+	t.more.L = &t.mu
+	go func() {
+		b := make([]byte, 1<<16)
+		for {
+			n, err := r.Read(b)
+			t.mu.Lock()
+			t.add(b[:n])
+			t.ended = err != nil
+			t.more.Broadcast()
+			t.mu.Unlock()
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return t
+}
+
+func (t *text) add(b []byte) {
+	keep := min(len(b), t.kept)
+	t.buf = append(t.buf, b[:keep]...)
+	t.kept -= keep
+	if keep < len(b) {
+		t.cut = true
+		t.taken += int64(len(b) - keep)
+	}
+}
+
+// allow starts a new cell's allowance.
+func (t *text) allow() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.kept, t.cut = maxText, false
+}
+
+// await waits for the end of the stream, which comes when the child is dead.
+func (t *text) await() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for !t.ended {
+		t.more.Wait()
+	}
+}
+
+// until returns what arrived up to byte number n of the stream, waiting for it a
+// bounded time: the number comes from the child.
+func (t *text) until(n int64) string {
+	deadline := time.Now().Add(time.Second)
+	timer := time.AfterFunc(time.Second, t.more.Broadcast)
+	defer timer.Stop()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for t.taken+int64(len(t.buf)) < n && !t.ended && time.Now().Before(deadline) {
+		t.more.Wait()
+	}
+	return t.drain()
+}
+
+func (t *text) drain() string {
+	s := string(t.buf)
+	t.taken += int64(len(t.buf))
+	t.buf = t.buf[:0]
+	return s
+}

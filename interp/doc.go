@@ -1,0 +1,14 @@
+// Package interp runs a notebook's cells. Start a Session, then Run each cell.
+//
+// A session compiles cells (package cell) and has them run by a speaker (package
+// speaker): the same binary executed again, confined, with no data in it. What
+// the speaker prints arrives as text; what it asks for arrives as a plan, which
+// the session's Host runs beside the data. When the speaker dies, a new one takes
+// its place and the cell's error says what was lost.
+//
+// Start refuses to begin when the speaker cannot be confined. Everything that
+// comes from the speaker is taken as coming from an attacker: messages are
+// bounded and parsed strictly, plans are checked again.
+package interp
+
+//go:generate go run gen/main.go

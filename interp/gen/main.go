@@ -1,0 +1,120 @@
+//go:build ignore
+
+// Command gen writes what the cell compiler and the speaker know of the standard
+// library, from the toolchain that runs it and from allowed.txt:
+//
+//	../cell/std/allowed.txt      the list itself, for errors
+//	../cell/std/NAME.export.gz   export data of each package, for go/types
+//	../speaker/std/NAME.go       symbols of each package, for yaegi
+//
+// Run it with go generate ./interp after a change of allowed.txt or of the Go version.
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"go/format"
+	"io"
+	"log"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/traefik/yaegi/extract"
+	"golang.org/x/tools/go/gcexportdata"
+)
+
+func main() {
+	log.SetFlags(0)
+	list, err := os.ReadFile("gen/allowed.txt")
+	check(err)
+	check(os.WriteFile("cell/std/allowed.txt", list, 0o644))
+	packages, denied := parse(string(list))
+	exports := exportFiles(packages)
+	for _, p := range packages {
+		name := strings.ReplaceAll(p, "/", "_")
+		check(os.WriteFile("cell/std/"+name+".export.gz", exportData(exports[p]), 0o644))
+		check(os.WriteFile("speaker/std/"+name+".go", symbols(p, "std", denied[p]), 0o644))
+	}
+	check(os.WriteFile("speaker/vocabulary_symbols.go", vocabulary(), 0o644))
+}
+
+// parse reads the lines of allowed.txt.
+func parse(list string) (packages []string, denied map[string][]string) {
+	denied = map[string][]string{}
+	for line := range strings.Lines(list) {
+		line = strings.TrimSpace(line)
+		switch {
+		case line == "", line[0] == '#':
+		case line[0] == '-':
+			names, _, _ := strings.Cut(line[1:], ":")
+			last := packages[len(packages)-1]
+			denied[last] = append(denied[last], strings.Fields(names)...)
+		default:
+			packages = append(packages, line)
+		}
+	}
+	return packages, denied
+}
+
+func exportFiles(packages []string) map[string]string {
+	out, err := exec.Command("go", append([]string{"list", "-export", "-f", "{{.ImportPath}} {{.Export}}"}, packages...)...).Output()
+	check(err)
+	files := map[string]string{}
+	for _, line := range strings.Split(strings.TrimSpace(string(out)), "\n") {
+		path, file, _ := strings.Cut(line, " ")
+		files[path] = file
+	}
+	return files
+}
+
+func exportData(file string) []byte {
+	f, err := os.Open(file)
+	check(err)
+	defer f.Close()
+	r, err := gcexportdata.NewReader(f)
+	check(err)
+	data, err := io.ReadAll(r)
+	check(err)
+	var b bytes.Buffer
+	z, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
+	check(err)
+	_, err = z.Write(data)
+	check(err)
+	check(z.Close())
+	return b.Bytes()
+}
+
+// vocabulary is the symbols of the package that cells know as ds.
+func vocabulary() []byte {
+	src := symbols("weir/datasets", "speaker", nil)
+	return bytes.Replace(src, []byte("\tSymbols["), []byte("\tvocabulary["), 1)
+}
+
+func symbols(path, dest string, denied []string) []byte {
+	e := extract.Extractor{Dest: dest}
+	for _, name := range denied {
+		e.Exclude = append(e.Exclude, "^"+name+"$")
+	}
+	var b bytes.Buffer
+	_, err := e.Extract(path, "", &b)
+	check(err)
+	// The build tag of the Go version would leave the symbols out under a later one.
+	var kept []string
+	for line := range strings.Lines(b.String()) {
+		if !strings.HasPrefix(line, "//go:build ") && !strings.HasPrefix(line, "// +build ") {
+			kept = append(kept, line)
+		}
+	}
+	src, err := format.Source([]byte(strings.Join(kept, "")))
+	check(err)
+	return src
+}
+
+func check(err error) {
+	if err != nil {
+		dir, _ := filepath.Abs(".")
+		log.Fatalf("gen, in %s: %v", dir, err)
+	}
+}

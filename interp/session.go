@@ -1,0 +1,328 @@
+package interp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"weir/datasets/plan"
+	"weir/interp/cell"
+	"weir/interp/speaker"
+)
+
+// Host runs what cells ask for, beside the data. Its methods are called one at a
+// time, while Run runs; ctx ends when the cell is interrupted.
+type Host interface {
+	// Run answers with released numbers. An error is the analyst's when it is a
+	// *plan.Error; any other is reported as internal.
+	Run(ctx context.Context, n *plan.Node) (*plan.Result, error)
+	// Show displays what the plan stands for; last says that it is the cell's
+	// last expression.
+	Show(ctx context.Context, n *plan.Node, last bool) error
+	// Text displays the value of the cell's last expression in the cell's own words.
+	Text(plain string)
+	// Stream takes what the cell prints on "stdout" or "stderr".
+	Stream(name, text string)
+}
+
+// Session is one notebook's cells. Run is called by one goroutine; the other
+// methods by any.
+type Session struct {
+	compiler *cell.Compiler
+
+	mu     sync.Mutex
+	child  *child
+	cancel context.CancelFunc // of the cell that runs
+	closed bool
+}
+
+// Start begins a session with a speaker that is confined and ready.
+func Start() (*Session, error) {
+	c, err := startChild()
+	if err != nil {
+		return nil, err
+	}
+	return &Session{compiler: cell.New(), child: c}, nil
+}
+
+// Landlock is the version of Landlock that backs the speaker's confinement up, 0 for none.
+func (s *Session) Landlock() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.child.layers.Landlock
+}
+
+// Failure is how a cell ended early.
+type Failure struct {
+	Name      string // ename: CompileError, panic, PlanError, Refused, Interrupted, Lost, InternalError
+	Text      string
+	Way       string // what to do instead, or ""
+	At        plan.Position
+	Traceback []string // ANSI-coloured lines; for compile errors, the marked source
+}
+
+// Error is the text.
+func (f *Failure) Error() string { return f.Text }
+
+// grace is how long an interrupted cell may take to reach a checkpoint.
+const grace = 2 * time.Second
+
+// Run runs the text of cell number n. It returns nil or a *Failure.
+func (s *Session) Run(ctx context.Context, n int, text string, host Host) error {
+	program, err := s.compiler.Compile(n, text)
+	var mistakes *cell.Errors
+	if errors.As(err, &mistakes) {
+		return &Failure{Name: "CompileError", Text: mistakes.Error(), Traceback: mistakes.Pretty()}
+	}
+	if err != nil {
+		return &Failure{Name: "InternalError", Text: err.Error()}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	c, err := s.begin(cancel)
+	if err != nil {
+		return &Failure{Name: "InternalError", Text: err.Error()}
+	}
+	r := &running{Session: s, child: c, host: host, program: program}
+	done, err := r.run(ctx)
+	if err != nil {
+		return s.lost(ctx, err)
+	}
+	if done.Evaluated {
+		program.Commit()
+	}
+	if done.Failed == nil {
+		return nil
+	}
+	return failure(done)
+}
+
+// begin notes the running cell. A speaker that died between cells is replaced here.
+func (s *Session) begin(cancel context.CancelFunc) (*child, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, errors.New("the session is closed")
+	}
+	s.cancel = cancel
+	return s.child, nil
+}
+
+// lost replaces a speaker that died and says what went with it.
+func (s *Session) lost(ctx context.Context, cause error) error {
+	names := s.compiler.Names()
+	s.compiler.Reset()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.child.kill()
+	f := &Failure{Name: "Lost", Text: cause.Error()}
+	if ctx.Err() != nil {
+		f.Name, f.Text = "Interrupted", "the cell did not stop by itself and was ended"
+	}
+	if len(names) > 0 {
+		f.Text += "; lost with it: " + strings.Join(names, ", ")
+	}
+	f.Way = "run the cells that define what you need again; nothing that was released is lost"
+	if s.closed {
+		return f
+	}
+	next, err := startChild()
+	if err != nil {
+		s.closed = true
+		f.Text += "; and no new one could be started: " + err.Error()
+		f.Way = "restart the kernel"
+		return f
+	}
+	s.child = next
+	return f
+}
+
+// Interrupt ends the running cell, if any.
+func (s *Session) Interrupt() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cancel != nil {
+		s.cancel()
+	}
+}
+
+// Close ends the session and its speaker.
+func (s *Session) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cancel != nil {
+		s.cancel()
+	}
+	if !s.closed {
+		s.closed = true
+		s.child.kill()
+	}
+	return nil
+}
+
+func failure(d *speaker.Done) error {
+	f := d.Failed
+	out := &Failure{Text: f.Text, Way: f.Way, At: f.At}
+	switch f.Kind {
+	case speaker.Mistaken:
+		out.Name = "PlanError"
+	case speaker.Refused:
+		out.Name = "Refused"
+	case speaker.Interrupted:
+		out.Name = "Interrupted"
+	case speaker.Panicked:
+		out.Name = "panic"
+	default:
+		out.Name = "InternalError"
+	}
+	if !d.Evaluated && f.Kind != speaker.Interrupted {
+		out.Name, out.Text = "InternalError", "the interpreter refused what the compiler made of this cell: "+f.Text
+	}
+	return out
+}
+
+// running is one cell while it runs.
+type running struct {
+	*Session
+	child   *child
+	host    Host
+	program *cell.Program
+}
+
+// run sends the program and serves the speaker until it is done. An error means
+// that the speaker is lost.
+func (r *running) run(ctx context.Context) (*speaker.Done, error) {
+	r.child.out.allow()
+	r.child.err.allow()
+	if err := r.child.Send(speaker.Command{Run: &speaker.Run{Source: r.program.Source, Entry: r.program.Entry}}); err != nil {
+		return nil, r.death()
+	}
+	events := make(chan speaker.Event)
+	broken := make(chan error, 1)
+	quit := make(chan struct{})
+	defer close(quit)
+	go func() {
+		for {
+			var e speaker.Event
+			if err := r.child.Receive(&e); err != nil {
+				broken <- err
+				return
+			}
+			select {
+			case events <- e:
+			case <-quit:
+				return
+			}
+			if e.Done != nil {
+				return
+			}
+		}
+	}()
+	return r.serve(ctx, events, broken)
+}
+
+// flushEvery is how often text is passed on while a cell computes.
+const flushEvery = 50 * time.Millisecond
+
+func (r *running) serve(ctx context.Context, events chan speaker.Event, broken chan error) (*speaker.Done, error) {
+	tick := time.NewTicker(flushEvery)
+	defer tick.Stop()
+	stopped := ctx.Done()
+	var deadline <-chan time.Time
+	for {
+		select {
+		case e := <-events:
+			r.flush(e.Out, e.Err)
+			if e.Done != nil {
+				r.noteCut()
+				return e.Done, nil
+			}
+			r.event(ctx, e)
+		case <-broken:
+			return nil, r.death()
+		case <-tick.C:
+			r.flush(0, 0)
+		case <-stopped:
+			stopped = nil
+			deadline = time.After(grace)
+			if err := r.child.Send(speaker.Command{Stop: true}); err != nil {
+				return nil, r.death()
+			}
+		case <-deadline:
+			return nil, errors.New("the cell did not stop")
+		}
+	}
+}
+
+// flush passes on what the cell printed, up to the given bytes of each stream.
+func (r *running) flush(out, err int64) {
+	if s := r.child.out.until(out); s != "" {
+		r.host.Stream("stdout", s)
+	}
+	if s := r.child.err.until(err); s != "" {
+		r.host.Stream("stderr", s)
+	}
+}
+
+func (r *running) noteCut() {
+	for name, t := range map[string]*text{"stdout": r.child.out, "stderr": r.child.err} {
+		t.mu.Lock()
+		cut := t.cut
+		t.mu.Unlock()
+		if cut {
+			r.host.Stream("stderr", fmt.Sprintf("\n[%s: only the first %d MB are shown]\n", name, maxText>>20))
+		}
+	}
+}
+
+func (r *running) event(ctx context.Context, e speaker.Event) {
+	switch {
+	case e.Text != nil:
+		r.host.Text(e.Text.Plain)
+	case e.Ask != nil:
+		answer := r.answer(ctx, e.Ask)
+		// A speaker that is gone is noticed by who reads from it.
+		_ = r.child.Send(speaker.Command{Answer: &answer})
+	}
+}
+
+func (r *running) answer(ctx context.Context, a *speaker.Ask) speaker.Answer {
+	n, err := plan.Decode(a.Plan)
+	if err != nil {
+		return speaker.Answer{Error: &speaker.Failure{Kind: speaker.Internal, Text: err.Error()}}
+	}
+	var result *plan.Result
+	if a.Show {
+		err = r.host.Show(ctx, n, a.Last)
+	} else {
+		result, err = r.host.Run(ctx, n)
+	}
+	var mistake *plan.Error
+	switch {
+	case err == nil:
+		return speaker.Answer{Result: result}
+	case ctx.Err() != nil:
+		return speaker.Answer{Error: &speaker.Failure{Kind: speaker.Interrupted, Text: "the cell was interrupted"}}
+	case errors.As(err, &mistake):
+		return speaker.Answer{Mistake: mistake}
+	}
+	return speaker.Answer{Error: &speaker.Failure{Kind: speaker.Internal, Text: err.Error()}}
+}
+
+// death says how the speaker died, in words for an analyst. What the runtime
+// wrote when it threw names no data: there is none in the process.
+func (r *running) death() error {
+	r.child.kill()
+	r.flush(0, 0)
+	state := r.child.status.Load()
+	switch {
+	case state == nil:
+		return errors.New("the process that runs cells ended")
+	case strings.Contains(state.String(), "killed"), strings.Contains(state.String(), "bad system call"):
+		return fmt.Errorf("the process that runs cells was ended (%s)", state)
+	}
+	return errors.New("the process that runs cells ended: out of memory, a stack overflow, or a panic in a goroutine")
+}

@@ -1,0 +1,172 @@
+package interp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/tools/txtar"
+
+	"weir/datasets/plan"
+	"weir/interp/speaker"
+)
+
+// TestMain lets the test binary be the speaker that sessions start.
+func TestMain(m *testing.M) {
+	if os.Args[0] == speaker.Name {
+		if err := speaker.Main(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// transcript is a host that writes down what happens; its plans all have the same answer.
+type transcript struct{ strings.Builder }
+
+func (t *transcript) Run(_ context.Context, n *plan.Node) (*plan.Result, error) {
+	if n.Op() == "Open" && n.Text(0) != "synthetic" {
+		return nil, &plan.Error{Op: "Open", Msg: "there is no such repository", At: n.At()}
+	}
+	fmt.Fprintf(t, "run %s\n", n)
+	return &plan.Result{}, nil
+}
+
+func (t *transcript) Show(_ context.Context, n *plan.Node, last bool) error {
+	fmt.Fprintf(t, "show %s last=%v\n", n, last)
+	return nil
+}
+
+func (t *transcript) Text(plain string)        { fmt.Fprintf(t, "= %s\n", plain) }
+func (t *transcript) Stream(name, text string) { fmt.Fprintf(t, "%s", text) }
+
+func start(t testing.TB) *Session {
+	t.Helper()
+	s, err := Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+// TestNotebooks runs the notebooks in testdata: an archive's files are cells, each
+// followed by a file that says what happens.
+func TestNotebooks(t *testing.T) {
+	archive, err := txtar.ParseFile("testdata/notebooks.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s *Session
+	n := 0
+	for i := 0; i+1 < len(archive.Files); i += 2 {
+		in, want := archive.Files[i], archive.Files[i+1]
+		if s == nil || strings.HasSuffix(in.Name, ".1") {
+			s, n = start(t), 0
+		}
+		n++
+		t.Run(in.Name, func(t *testing.T) {
+			var got transcript
+			err := s.Run(context.Background(), n, string(in.Data), &got)
+			var f *Failure
+			if errors.As(err, &f) {
+				fmt.Fprintf(&got, "! %s at %d:%d: %s\n", f.Name, f.At.Cell, f.At.Line, f.Text)
+			}
+			if got.String() != string(want.Data) {
+				t.Errorf("cell:\n%s\ngot:\n%s\nwant:\n%s", in.Data, got.String(), want.Data)
+			}
+		})
+	}
+}
+
+func run(t *testing.T, s *Session, n int, text string) (string, *Failure) {
+	t.Helper()
+	var got transcript
+	var f *Failure
+	errors.As(s.Run(context.Background(), n, text, &got), &f)
+	return got.String(), f
+}
+
+func TestInterruptKeepsVariables(t *testing.T) {
+	s := start(t)
+	run(t, s, 1, "x := 41\nadd := func() int { return x + 1 }")
+	for _, loop := range []string{"for {}", "n := 0\nfor i := 0; ; i++ { n += i }", "func f(n int) int { for { n++ } }\nf(1)"} {
+		time.AfterFunc(100*time.Millisecond, s.Interrupt)
+		start := time.Now()
+		_, f := run(t, s, 2, loop)
+		if f == nil || f.Name != "Interrupted" || strings.Contains(f.Text, "lost") {
+			t.Fatalf("%q: %+v", loop, f)
+		}
+		if d := time.Since(start); d > time.Second {
+			t.Errorf("%q took %v to stop", loop, d)
+		}
+	}
+	if out, f := run(t, s, 3, "add()"); out != "= 42\n" || f != nil {
+		t.Errorf("after the interrupts: %q %+v", out, f)
+	}
+}
+
+// TestDeath ends the speaker in the ways that a cell can: the session says what
+// was lost and goes on.
+func TestDeath(t *testing.T) {
+	s := start(t)
+	for what, text := range map[string]string{
+		"stack":  "func down(n int) int { return down(n+1) + 1 }\ndown(0)",
+		"memory": "var hold [][]byte\nfor { hold = append(hold, make([]byte, 1<<26)) }",
+		"block":  "ch := make(chan int)\n<-ch",
+	} {
+		t.Run(what, func(t *testing.T) {
+			run(t, s, 1, "kept := 1")
+			if what == "block" {
+				time.AfterFunc(200*time.Millisecond, s.Interrupt)
+			}
+			_, f := run(t, s, 2, text)
+			if f == nil || !strings.Contains(f.Text, "kept") {
+				t.Fatalf("%+v", f)
+			}
+			t.Log(f.Text)
+			if out, f := run(t, s, 3, "1 + 1"); out != "= 2\n" || f != nil {
+				t.Fatalf("afterwards: %q %+v", out, f)
+			}
+		})
+	}
+}
+
+// TestFlood prints without end: the text is cut, the session lives.
+func TestFlood(t *testing.T) {
+	s := start(t)
+	out, f := run(t, s, 1, "import \"strings\"\nline := strings.Repeat(\"x\", 1000)\nfor i := 0; i < 20000; i++ { fmt.Println(line) }")
+	if f != nil || len(out) > maxText+200 || !strings.Contains(out, "only the first 8 MB") {
+		t.Errorf("%d bytes, %+v", len(out), f)
+	}
+	if out, _ := run(t, s, 2, "fmt.Println(\"again\")"); out != "again\n= 6\n= nil\n" && !strings.HasPrefix(out, "again\n") {
+		t.Errorf("afterwards: %q", out)
+	}
+}
+
+func BenchmarkTrivialCell(b *testing.B) {
+	s := start(b)
+	n := 0
+	for b.Loop() {
+		n++
+		if err := s.Run(context.Background(), n, "x := 1\nx + 1", new(transcript)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkStart(b *testing.B) {
+	for b.Loop() {
+		s, err := Start()
+		if err != nil {
+			b.Fatal(err)
+		}
+		s.Close()
+	}
+}
