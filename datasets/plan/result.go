@@ -28,6 +28,7 @@ type Cell struct {
 	Value  float64 `json:"value"`
 	Text   string  `json:"text"` // as the table shows it
 	Hidden bool    `json:"hidden,omitempty"`
+	None   bool    `json:"none,omitempty"` // there is nothing to compute from
 }
 
 // Refusal says why nothing was released and what to do instead. It is made of

@@ -164,5 +164,5 @@ func hasValue(events *Node) *Error {
 // describing it (DESIGN, invariant 12): OMOP's keys end in _id, and its concept
 // ids alone are descriptions.
 func Identifies(field string) bool {
-	return field == "participant" || strings.HasSuffix(field, "_id") && !strings.HasSuffix(field, "_concept_id")
+	return field == "participant" || strings.HasSuffix(field, "_id") && !strings.HasSuffix(field, "concept_id")
 }

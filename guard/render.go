@@ -1,0 +1,152 @@
+package guard
+
+import (
+	"html"
+	"strings"
+	"unicode/utf8"
+
+	"weir/datasets/plan"
+)
+
+// MIME types of what is released.
+const (
+	mimePlain = "text/plain"
+	mimeHTML  = "text/html"
+	mimeSVG   = "image/svg+xml"
+)
+
+// render is the table as text and as HTML.
+func (p *protected) render(title string) map[string]string {
+	return map[string]string{mimePlain: p.text(title), mimeHTML: p.html(title)}
+}
+
+func (p *protected) header() []string { return append(p.keys[:len(p.keys):len(p.keys)], p.columns...) }
+
+func (r row) texts() []string {
+	out := r.labels[:len(r.labels):len(r.labels)]
+	for _, c := range r.cells {
+		out = append(out, c.Text)
+	}
+	return out
+}
+
+// text is the table in aligned columns: labels to the left, numbers to the right.
+func (p *protected) text(title string) string {
+	lines := [][]string{p.header()}
+	for _, r := range p.rows {
+		lines = append(lines, r.texts())
+	}
+	width := make([]int, len(lines[0]))
+	for _, l := range lines {
+		for i, s := range l {
+			width[i] = max(width[i], utf8.RuneCountInString(s))
+		}
+	}
+	var b strings.Builder
+	b.WriteString(title + "\n")
+	for _, l := range lines {
+		var out strings.Builder
+		for i, s := range l {
+			pad := strings.Repeat(" ", width[i]-utf8.RuneCountInString(s))
+			if i < len(p.keys) {
+				out.WriteString(s + pad)
+			} else {
+				out.WriteString(pad + s)
+			}
+			out.WriteString("  ")
+		}
+		b.WriteString(strings.TrimRight(out.String(), " ") + "\n")
+	}
+	for _, n := range p.notes {
+		b.WriteString(n + "\n")
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// html is the table for JupyterLab, which styles it. Every text in it may come
+// from an analyst's names or the vocabulary, so all are escaped.
+func (p *protected) html(title string) string {
+	var b strings.Builder
+	b.WriteString("<table>\n<caption>" + html.EscapeString(title) + "</caption>\n<thead><tr>")
+	for _, s := range p.header() {
+		b.WriteString(`<th scope="col">` + html.EscapeString(s) + "</th>")
+	}
+	b.WriteString("</tr></thead>\n<tbody>\n")
+	for _, r := range p.rows {
+		b.WriteString("<tr>")
+		for _, s := range r.labels {
+			b.WriteString(`<th scope="row">` + html.EscapeString(s) + "</th>")
+		}
+		for _, c := range r.cells {
+			text := html.EscapeString(c.Text)
+			if c.Hidden {
+				text = "<em>" + text + "</em>"
+			}
+			b.WriteString("<td>" + text + "</td>")
+		}
+		b.WriteString("</tr>\n")
+	}
+	b.WriteString("</tbody>\n</table>\n")
+	for _, n := range p.notes {
+		b.WriteString("<p><small>" + html.EscapeString(n) + "</small></p>\n")
+	}
+	return b.String()
+}
+
+// Card releases the description of the repository. participants is their number.
+func (g *Guard) Card(n *plan.Node, participants int64) (Release, error) {
+	s := g.schema
+	p := &protected{keys: []string{"table", "fields"}}
+	for _, t := range s.Tables {
+		var fields []string
+		for _, f := range t.Fields {
+			fields = append(fields, f.Name)
+		}
+		p.rows = append(p.rows, row{labels: []string{t.Name, strings.Join(fields, ", ")}})
+	}
+	count := "participants: " + marker
+	if g.limits.Safe(participants) {
+		count = thousands(participants) + " participants"
+	}
+	title := strings.Join([]string{s.Name, "version " + s.CDR, string(s.Tier) + " tier", "data until " + s.CutOff, count}, " · ")
+	return g.record("release", n, map[string]any{"card": title}, &released{title: s.Name, mime: p.render(title)})
+}
+
+// Refuse releases a card that says what is not released, by which rule, and what
+// to do instead.
+func (g *Guard) Refuse(n *plan.Node, why *plan.Refusal) (Release, error) {
+	p := &protected{keys: []string{"column", "type", "definition"}}
+	for _, c := range columnsOf(n) {
+		p.rows = append(p.rows, row{labels: []string{c.Name(), strings.ToLower(string(c.Kind())), c.String()}})
+	}
+	head := "Refused: " + why.Reason + "."
+	text := head + "\nRule: " + why.Rule + ".\nInstead: " + why.Way + "."
+	page := "<p><strong>" + html.EscapeString(head) + "</strong></p>\n<dl><dt>Rule</dt><dd>" + html.EscapeString(why.Rule) +
+		"</dd><dt>Instead</dt><dd>" + html.EscapeString(why.Way) + "</dd></dl>\n"
+	if len(p.rows) > 0 {
+		text += "\n\n" + p.text("What the frame holds")
+		page += p.html("What the frame holds")
+	}
+	r := &released{title: why.Reason, mime: map[string]string{mimePlain: text, mimeHTML: page}, result: &plan.Result{Refused: why}}
+	return g.record("refusal", n, why, r)
+}
+
+// columnsOf is the columns of the frame that a plan is about.
+func columnsOf(n *plan.Node) []*plan.Node {
+	var out []*plan.Node
+	for ; n != nil; n = n.Recv() {
+		if n.Op() == "Frame" || n.Op() == "With" {
+			out = append(n.Nodes(0), out...)
+		}
+	}
+	return out
+}
+
+// RowLevel is the refusal of rows of participants.
+func RowLevel() *plan.Refusal {
+	return &plan.Refusal{
+		Rule:   "participant-level data does not leave the workbench (Data User Code of Conduct)",
+		Reason: "rows of participants are not released",
+		Way:    "describe them: .By(…).Summarise(…) or .Count()",
+	}
+}

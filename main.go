@@ -1,0 +1,369 @@
+// Command weir is a Jupyter kernel for health data held in tiers, and the tools
+// around it. weir --help lists the commands.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+
+	"weir/datasets/curate"
+	"weir/datasets/plan"
+	"weir/datasets/store"
+	"weir/install"
+	"weir/interp/speaker"
+	"weir/kernel"
+	"weir/notebooks"
+	"weir/notebooks/nbformat"
+)
+
+const version = "0.1.0"
+
+// Exit codes of every command.
+const (
+	exitCell      = 1 // a cell failed
+	exitUsage     = 2
+	exitRefused   = 3 // refused by policy
+	exitIntegrity = 4 // ledger, signature or data hash
+)
+
+// exit is an error with its exit code.
+type exit struct {
+	code int
+	error
+}
+
+var cli struct {
+	Config  string           `help:"Configuration file." placeholder:"FILE" type:"path"`
+	Version kong.VersionFlag `help:"Print the version and exit."`
+
+	Kernel    kernelCommand    `cmd:"" help:"Serve a Jupyter front end; Jupyter starts this."`
+	Run       runCommand       `cmd:"" help:"Run a notebook in batch."`
+	Data      dataCommand      `cmd:"" help:"Make and describe repositories."`
+	Install   installCommand   `cmd:"" help:"Install the kernelspec, so that Jupyter offers the kernel."`
+	Uninstall uninstallCommand `cmd:"" help:"Remove what install wrote."`
+}
+
+func main() {
+	if os.Args[0] == speaker.Name {
+		if err := speaker.Main(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	k := kong.Parse(&cli,
+		kong.Name("weir"), kong.Description("Go notebooks over participants' data, behind a disclosure guard."),
+		kong.Vars{"version": "weir " + version},
+		kong.UsageOnError(), kong.Exit(func(code int) {
+			if code != 0 {
+				code = exitUsage
+			}
+			os.Exit(code)
+		}))
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	k.BindTo(ctx, (*context.Context)(nil))
+	if err := k.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, "weir:", err)
+		os.Exit(codeOf(err))
+	}
+}
+
+func codeOf(err error) int {
+	var e exit
+	var damaged *store.DamagedError
+	switch {
+	case errors.As(err, &e):
+		return e.code
+	case errors.As(err, &damaged):
+		return exitIntegrity
+	}
+	return exitCell
+}
+
+type kernelCommand struct {
+	ConnectionFile string `required:"" type:"path" help:"Jupyter's connection file."`
+}
+
+func (c *kernelCommand) Run(ctx context.Context) error {
+	conf, err := loadConfig(cli.Config)
+	if err != nil {
+		return err
+	}
+	s, err := newSession(conf)
+	if err != nil {
+		return err
+	}
+	return kernel.Serve(ctx, c.ConnectionFile, s)
+}
+
+type runCommand struct {
+	Input       string        `arg:"" type:"existingfile" help:"Notebook to run."`
+	Output      string        `short:"o" required:"" type:"path" help:"Notebook to write."`
+	Parameter   []string      `short:"p" sep:"none" placeholder:"NAME=VALUE" help:"Set a variable of the cell tagged parameters; may be repeated."`
+	AllowErrors bool          `help:"Go on after a cell that fails."`
+	CellTimeout time.Duration `help:"Limit of one cell, such as 10m."`
+	Timeout     time.Duration `help:"Limit of the whole run."`
+	Report      bool          `help:"Hide the cells' sources in the output."`
+	Quiet       bool          `short:"q" help:"Show no progress."`
+}
+
+// Run runs the notebook and prints what was released and what was refused.
+func (c *runCommand) Run(ctx context.Context) error {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
+	defer stop()
+	o := notebooks.Options{
+		Input: c.Input, Output: c.Output, AllowErrors: c.AllowErrors,
+		CellTimeout: c.CellTimeout, Timeout: c.Timeout, Report: c.Report,
+	}
+	if !c.Quiet {
+		o.Progress = notebooks.NewProgress(os.Stderr)
+	}
+	for _, text := range c.Parameter {
+		p, err := notebooks.ParseParameter(text)
+		if err != nil {
+			return exit{exitUsage, err}
+		}
+		o.Parameters = append(o.Parameters, p)
+	}
+	n, err := nbformat.Read(c.Input)
+	if err != nil {
+		return exit{exitUsage, err}
+	}
+	conf, err := loadConfig(cli.Config)
+	if err != nil {
+		return exit{exitUsage, err}
+	}
+	s, err := newSession(conf)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	result, err := notebooks.Run(ctx, n, batch{s}, o)
+	if err != nil {
+		return err
+	}
+	if err := result.WriteSummary(os.Stdout); err != nil {
+		return err
+	}
+	return failureOf(result)
+}
+
+// failureOf is the run's end as an exit code: numbers of a refused result were
+// asked for, data was damaged, or a cell failed otherwise.
+func failureOf(r *notebooks.Result) error {
+	for _, f := range r.Failures {
+		if f.Expected {
+			continue
+		}
+		code := exitCell
+		switch f.Name {
+		case "Refused":
+			code = exitRefused
+		case integrityError:
+			code = exitIntegrity
+		}
+		return exit{code, fmt.Errorf("cell %d: %s: %s", f.Cell, f.Name, f.Value)}
+	}
+	if r.Stopped != notebooks.Finished {
+		return exit{exitCell, fmt.Errorf("stopped at cell %d: %s", r.StoppedAt, r.Stopped)}
+	}
+	return nil
+}
+
+// batch runs a session's cells for the batch runner. It implements notebooks.Executor.
+type batch struct{ *session }
+
+// Execute implements notebooks.Executor.
+func (b batch) Execute(ctx context.Context, code string, count int, emit func(notebooks.Output)) notebooks.Outcome {
+	o := b.session.Execute(ctx, kernel.Request{Code: code, Count: count}, emitter{emit})
+	return notebooks.Outcome{
+		Failed:  o.Failed,
+		Failure: notebooks.Failure{Name: o.Name, Value: o.Value, Traceback: o.Traceback},
+		Aborted: o.Aborted,
+	}
+}
+
+// emitter turns what a session publishes into a notebook's outputs.
+type emitter struct{ emit func(notebooks.Output) }
+
+func (e emitter) Stream(name, text string) {
+	e.emit(notebooks.Output{Type: nbformat.Stream, Name: name, Text: text})
+}
+func (e emitter) Display(d kernel.Data, id string) { e.data(nbformat.DisplayData, d, id) }
+func (e emitter) Update(d kernel.Data, id string)  { e.data(notebooks.UpdateDisplayData, d, id) }
+func (e emitter) Result(d kernel.Data)             { e.data(nbformat.ExecuteResult, d, "") }
+func (e emitter) Clear(wait bool) {
+	e.emit(notebooks.Output{Type: notebooks.ClearOutput, Wait: wait})
+}
+
+func (e emitter) data(kind string, d kernel.Data, id string) {
+	if mime := d.MIME(); len(mime) > 0 {
+		e.emit(notebooks.Output{Type: kind, MIME: mime, Metadata: d.Metadata(), ID: id})
+	}
+}
+
+type dataCommand struct {
+	Synthesize synthesizeCommand `cmd:"" help:"Make a repository of invented participants."`
+	Import     importCommand     `cmd:"" help:"Make a repository of OMOP tables (CDM 5.3 or 5.4, Parquet or CSV)."`
+	Describe   describeCommand   `cmd:"" help:"Describe a repository."`
+}
+
+type synthesizeCommand struct {
+	To           string `arg:"" type:"path" help:"Directory to make."`
+	Name         string `default:"synthetic" help:"What ds.Open calls it."`
+	Tier         string `default:"registered" enum:"registered,controlled" help:"registered or controlled."`
+	Participants int    `default:"100000" help:"How many."`
+	Seed         uint64 `help:"Another seed, other participants."`
+}
+
+// Run makes the repository.
+func (c *synthesizeCommand) Run(ctx context.Context) error {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
+	defer stop()
+	return curate.Synthesize(ctx, c.To, curate.SynthesizeOptions{
+		Name: c.Name, Tier: plan.Tier(c.Tier), Participants: c.Participants, Seed: c.Seed,
+	}, progressOn(os.Stderr))
+}
+
+type importCommand struct {
+	From    string `arg:"" type:"existingdir" help:"Folder with the OMOP tables."`
+	To      string `arg:"" type:"path" help:"Directory to make."`
+	Name    string `required:"" help:"What ds.Open calls it."`
+	Tier    string `required:"" enum:"registered,controlled" help:"registered or controlled."`
+	CDR     string `required:"" help:"Version of the curated data repository, such as R2024Q3R9."`
+	CutOff  string `required:"" placeholder:"YYYY-MM-DD" help:"Last day of the data."`
+	Lenient bool   `help:"Drop and count rows that cannot be read, instead of stopping."`
+}
+
+// Run imports and reports.
+func (c *importCommand) Run(ctx context.Context) error {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
+	defer stop()
+	report, err := curate.Import(ctx, c.From, c.To, curate.ImportOptions{
+		Name: c.Name, Tier: plan.Tier(c.Tier), CDR: c.CDR, CutOff: c.CutOff, Lenient: c.Lenient,
+	}, progressOn(os.Stderr))
+	fmt.Print(report)
+	return err
+}
+
+type describeCommand struct {
+	Repository string `arg:"" optional:"" type:"path" help:"Directory of the repository; the session's by default."`
+}
+
+// Run prints the description.
+func (c *describeCommand) Run() error {
+	if c.Repository == "" {
+		conf, err := loadConfig(cli.Config)
+		if err != nil {
+			return exit{exitUsage, err}
+		}
+		c.Repository = conf.Repository
+	}
+	r, err := store.Open(c.Repository)
+	if err != nil {
+		return err
+	}
+	fmt.Print(curate.Describe(r))
+	return nil
+}
+
+// progressOn shows work as a bar on a terminal and as lines elsewhere.
+func progressOn(f *os.File) curate.Progress {
+	var bar *progressbar.ProgressBar
+	last, tty := "", term.IsTerminal(int(f.Fd()))
+	return func(stage string, done, total int64) {
+		switch {
+		case stage != last && tty:
+			bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(f), progressbar.OptionSetDescription(stage),
+				progressbar.OptionSetWidth(30), progressbar.OptionClearOnFinish())
+		case stage != last:
+			fmt.Fprintln(f, stage)
+		}
+		last = stage
+		if bar != nil {
+			bar.ChangeMax64(total)
+			bar.Set64(done)
+		}
+	}
+}
+
+type installPlace struct {
+	User      bool   `xor:"scope" required:"" help:"For the calling user (development only: the user can change it)."`
+	System    bool   `xor:"scope" required:"" help:"For everybody."`
+	SysPrefix string `xor:"scope" required:"" type:"path" placeholder:"DIR" help:"For the Python environment at DIR."`
+	Prefix    string `xor:"scope" required:"" type:"path" placeholder:"DIR" help:"Under DIR."`
+	Name      string `default:"weir" help:"Name of the kernel."`
+	DryRun    bool   `help:"Print what would be done, and do nothing."`
+	JSON      bool   `name:"json" help:"Print it as JSON."`
+	Force     bool   `help:"Overwrite or remove files that were changed since."`
+}
+
+func (p *installPlace) options() install.Options {
+	o := install.Options{Name: p.Name, Force: p.Force}
+	switch {
+	case p.User:
+		o.Scope = install.User
+	case p.System:
+		o.Scope = install.System
+	case p.SysPrefix != "":
+		o.Scope, o.Prefix = install.SysPrefix, p.SysPrefix
+	case p.Prefix != "":
+		o.Scope, o.Prefix = install.Prefix, p.Prefix
+	}
+	return o
+}
+
+// do prints what is to be done and, but for a dry run, does it.
+func (p *installPlace) do(a *install.Actions, err error) error {
+	if err != nil {
+		return err
+	}
+	if p.JSON {
+		e := json.NewEncoder(os.Stdout)
+		e.SetIndent("", "  ")
+		if err := e.Encode(a); err != nil {
+			return err
+		}
+	} else {
+		fmt.Print(a)
+	}
+	if p.DryRun {
+		return nil
+	}
+	return a.Apply()
+}
+
+type installCommand struct {
+	installPlace
+	Display string `default:"weir (Go)" help:"What the launcher shows."`
+}
+
+// Run installs the kernelspec for the configuration in use.
+func (c *installCommand) Run() error {
+	o := c.options()
+	o.Display = c.Display
+	if cli.Config != "" {
+		o.Arguments = []string{"--config", cli.Config}
+	}
+	var err error
+	if o.Binary, err = os.Executable(); err != nil {
+		return err
+	}
+	return c.do(install.Plan(o))
+}
+
+type uninstallCommand struct{ installPlace }
+
+// Run removes the kernelspec.
+func (c *uninstallCommand) Run() error { return c.do(install.PlanUninstall(c.options())) }

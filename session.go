@@ -1,0 +1,394 @@
+package main
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/pelletier/go-toml/v2"
+
+	"weir/datasets/curate"
+	"weir/datasets/engine"
+	"weir/datasets/plan"
+	"weir/datasets/store"
+	"weir/guard"
+	"weir/guard/ledger"
+	"weir/interp"
+	"weir/interp/cell"
+	"weir/kernel"
+)
+
+// session is one notebook's: it runs cells, runs plans beside the data, and
+// publishes what the guard releases. It implements kernel.Executor.
+type session struct {
+	config config
+	cells  *interp.Session
+	id     string
+
+	// Opened by the first cell that asks for data.
+	engine *engine.Engine
+	guard  *guard.Guard
+	ledger *ledger.Ledger
+
+	released map[plan.ID]guard.Release
+	count    int // of cells run, where the front end gives no number
+}
+
+func newSession(c config) (*session, error) {
+	cells, err := interp.Start()
+	if err != nil {
+		return nil, err
+	}
+	return &session{config: c, cells: cells, id: uuid.NewString(), released: map[plan.ID]guard.Release{}}, nil
+}
+
+// Info implements kernel.Executor.
+func (s *session) Info() kernel.Info {
+	confined := "cells run confined by seccomp and Landlock"
+	if s.cells.Landlock() == 0 {
+		confined = "cells run confined by seccomp; this system has no Landlock to back it up"
+	}
+	return kernel.Info{
+		Banner:  "weir " + version + ": Go over participants' data, behind a disclosure guard\n" + confined,
+		Version: version,
+		Language: kernel.Language{
+			Name: "go", Version: strings.TrimPrefix(runtime.Version(), "go"),
+			MIME: "text/x-go", Extension: ".go", CodeMirrorMode: "go",
+		},
+	}
+}
+
+// IsComplete implements kernel.Executor.
+func (s *session) IsComplete(code string) kernel.Completeness {
+	status, indent := cell.Completeness(code)
+	return kernel.Completeness{Status: status, Indent: indent}
+}
+
+// Close implements kernel.Executor.
+func (s *session) Close() error {
+	err := s.cells.Close()
+	if s.ledger != nil {
+		err = errors.Join(err, s.ledger.Close())
+	}
+	return err
+}
+
+// integrityError is the name of an error that says that data or ledger are not as they were written.
+const integrityError = "IntegrityError"
+
+// Execute implements kernel.Executor.
+func (s *session) Execute(ctx context.Context, req kernel.Request, pub kernel.Publisher) kernel.Outcome {
+	s.count = max(s.count+1, req.Count)
+	h := &host{session: s, pub: pub}
+	err := s.cells.Run(ctx, s.count, req.Code, h)
+	if err == nil {
+		return kernel.Outcome{}
+	}
+	f := &interp.Failure{Name: "InternalError", Text: err.Error()}
+	errors.As(err, &f)
+	if h.damaged {
+		f.Name = integrityError
+	}
+	return kernel.Outcome{Failed: true, Name: f.Name, Value: f.Text, Traceback: traceback(f), Aborted: f.Name == "Interrupted"}
+}
+
+const (
+	red   = "\x1b[31m"
+	plain = "\x1b[0m"
+)
+
+func traceback(f *interp.Failure) []string {
+	if f.Traceback != nil {
+		return f.Traceback
+	}
+	head := red + f.Name + plain
+	if f.At.Cell > 0 {
+		head += fmt.Sprintf(" in cell %d, line %d", f.At.Cell, f.At.Line)
+	}
+	lines := []string{head + ": " + f.Text}
+	if f.Way != "" && !strings.Contains(f.Text, f.Way) {
+		lines = append(lines, "Instead: "+f.Way)
+	}
+	return lines
+}
+
+// host serves one cell. It implements interp.Host.
+type host struct {
+	*session
+	pub     kernel.Publisher
+	damaged bool // data or ledger were found not to be as they were written
+}
+
+// Stream implements interp.Host.
+func (h *host) Stream(name, text string) { h.pub.Stream(name, text) }
+
+// Text implements interp.Host.
+func (h *host) Text(plain string) { h.pub.Result(guard.Own(plain)) }
+
+// Run implements interp.Host.
+func (h *host) Run(ctx context.Context, n *plan.Node) (*plan.Result, error) {
+	if n.Op() == "Open" {
+		if err := h.open(ctx, n); err != nil {
+			return nil, err
+		}
+		return &plan.Result{Schema: h.engine.Repository().Schema()}, nil
+	}
+	r, err := h.release(ctx, n)
+	if err != nil {
+		return nil, h.explain(err)
+	}
+	return r.Result(), nil
+}
+
+// explain makes an error of the data or the ledger the analyst's to read and pass on.
+func (h *host) explain(err error) error {
+	var damaged *store.DamagedError
+	var tampered *ledger.TamperedError
+	if errors.As(err, &damaged) || errors.As(err, &tampered) {
+		h.damaged = true
+		return &plan.Error{Msg: err.Error()}
+	}
+	return err
+}
+
+// Show implements interp.Host.
+func (h *host) Show(ctx context.Context, n *plan.Node, last bool) error {
+	r, err := h.release(ctx, n)
+	if err != nil {
+		return h.explain(err)
+	}
+	if last {
+		h.pub.Result(r)
+	} else {
+		h.pub.Display(r, "")
+	}
+	return nil
+}
+
+// release answers a plan. The same plan has the same answer for as long as the session lasts.
+func (h *host) release(ctx context.Context, n *plan.Node) (guard.Release, error) {
+	if h.engine == nil {
+		return guard.Release{}, &plan.Error{Msg: "no repository is open", Way: `begin with cdr := ds.Open("…")`, At: n.At()}
+	}
+	if r, ok := h.released[n.ID()]; ok && n.Label() == "" {
+		return r, nil
+	}
+	r, err := h.decide(ctx, n)
+	if err == nil {
+		h.released[n.ID()] = r
+	}
+	return r, err
+}
+
+func (h *host) decide(ctx context.Context, n *plan.Node) (guard.Release, error) {
+	switch n.Kind() {
+	case "Repository":
+		return h.guard.Card(n, int64(h.engine.Repository().Participants))
+	case "Refusal":
+		if err := h.engine.Check(n.Recv()); err != nil {
+			return guard.Release{}, err
+		}
+		return h.guard.Refuse(n, guard.RowLevel())
+	case "Chart":
+		table := n
+		for table.Kind() == "Chart" {
+			table = table.Recv()
+		}
+		r, err := h.release(ctx, table)
+		if err != nil {
+			return r, err
+		}
+		return h.guard.Chart(n, r)
+	case "Table":
+		t, err := h.engine.Tabulate(ctx, n)
+		if err != nil {
+			return guard.Release{}, err
+		}
+		return h.guard.Table(n, t)
+	}
+	return guard.Release{}, &plan.Error{Op: n.Op(), Msg: fmt.Sprintf("a %s is not released", n.Kind()), At: n.At()}
+}
+
+// open opens the session's repository, its ledger and its key, once.
+func (h *host) open(ctx context.Context, n *plan.Node) error {
+	if h.engine == nil {
+		if err := h.prepare(ctx); err != nil {
+			if ctx.Err() == nil {
+				err = &plan.Error{Op: "Open", Msg: h.explain(err).Error(), At: n.At()}
+			}
+			return err
+		}
+	}
+	if name := h.engine.Repository().Name; n.Text(0) != name {
+		return &plan.Error{Op: "Open", Msg: fmt.Sprintf("this session's repository is %q", name), Way: fmt.Sprintf("write ds.Open(%q)", name), At: n.At()}
+	}
+	return nil
+}
+
+func (h *host) prepare(ctx context.Context) error {
+	dir := h.config.Repository
+	if _, err := os.Stat(dir); h.config.synthetic && errors.Is(err, os.ErrNotExist) {
+		if err := h.synthesize(ctx, dir); err != nil {
+			return err
+		}
+	}
+	repo, err := store.Open(dir)
+	if err != nil {
+		return err
+	}
+	if repo.Tier != h.config.Tier {
+		return fmt.Errorf("the repository at %s is of the %s tier and this session of the %s tier; name a repository of that tier in the configuration", dir, repo.Tier, h.config.Tier)
+	}
+	e, err := engine.New(repo)
+	if err != nil {
+		return err
+	}
+	key, err := signingKey(h.config.Key)
+	if err != nil {
+		return err
+	}
+	l, err := ledger.Open(h.config.Ledger)
+	if err != nil {
+		return err
+	}
+	g, err := guard.New(guard.Builtin, l, key, h.id, repo.Schema())
+	if err != nil {
+		return errors.Join(err, l.Close())
+	}
+	h.engine, h.ledger, h.guard = e, l, g
+	return nil
+}
+
+func (h *host) synthesize(ctx context.Context, dir string) error {
+	last := int64(-1)
+	h.pub.Stream("stderr", "making the synthetic repository, once\n")
+	return curate.Synthesize(ctx, dir, curate.SynthesizeOptions{}, func(stage string, done, total int64) {
+		if tenth := 10 * done / max(total, 1); tenth != last {
+			last = tenth
+			h.pub.Stream("stderr", fmt.Sprintf("%s: %d%%\n", stage, 10*tenth))
+		}
+	})
+}
+
+const keyType = "WEIR SIGNING KEY"
+
+// signingKey reads the Ed25519 seed at path, or makes one there.
+func signingKey(path string) (ed25519.PrivateKey, error) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return newKey(path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the signing key cannot be read: %w", err)
+	}
+	if st, err := os.Stat(path); err != nil || st.Mode().Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("the signing key %s can be read by others: chmod 600 it, or remove it to have a new one made", path)
+	}
+	block, rest := pem.Decode(text)
+	if block == nil || block.Type != keyType || len(block.Bytes) != ed25519.SeedSize || len(strings.TrimSpace(string(rest))) > 0 {
+		return nil, fmt.Errorf("%s is no signing key: restore it, or remove it to have a new one made", path)
+	}
+	return ed25519.NewKeyFromSeed(block.Bytes), nil
+}
+
+func newKey(path string) (ed25519.PrivateKey, error) {
+	seed := make([]byte, ed25519.SeedSize)
+	if _, err := rand.Read(seed); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("the signing key cannot be made: %w", err)
+	}
+	err = pem.Encode(f, &pem.Block{Type: keyType, Bytes: seed})
+	return ed25519.NewKeyFromSeed(seed), errors.Join(err, f.Close())
+}
+
+// config is the configuration file:
+//
+//	repository = "/srv/weir/repositories/registered"   # a directory made by weir data
+//	tier       = "registered"
+//	ledger     = "/srv/weir/ledger/workspace-17"       # a file, begun when it is missing
+//	key        = "/srv/weir/key.pem"                   # made when it is missing
+//
+// A key that is not one of these, and a file without one of these, is an error.
+type config struct {
+	Repository string    `toml:"repository"`
+	Tier       plan.Tier `toml:"tier"`
+	Ledger     string    `toml:"ledger"`
+	Key        string    `toml:"key"`
+
+	synthetic bool // there is no file: the synthetic repository, made on first use
+}
+
+const systemConfig = "/etc/weir/weir.toml"
+
+// loadConfig reads the file at path, $WEIR_CONFIG or the system's, whichever is
+// named first. Without a file everything lies in the user's data directory.
+func loadConfig(path string) (config, error) {
+	if path == "" {
+		path = os.Getenv("WEIR_CONFIG")
+	}
+	if path == "" {
+		if _, err := os.Stat(systemConfig); errors.Is(err, os.ErrNotExist) {
+			return defaultConfig()
+		}
+		path = systemConfig
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return config{}, fmt.Errorf("the configuration cannot be read: %w", err)
+	}
+	defer f.Close()
+	var c config
+	if err := toml.NewDecoder(f).DisallowUnknownFields().Decode(&c); err != nil {
+		var unknown *toml.StrictMissingError
+		if errors.As(err, &unknown) {
+			err = errors.New(unknown.String())
+		}
+		return config{}, fmt.Errorf("configuration %s: %w", path, err)
+	}
+	for name, value := range map[string]string{"repository": c.Repository, "ledger": c.Ledger, "key": c.Key} {
+		if !filepath.IsAbs(value) {
+			return config{}, fmt.Errorf("configuration %s: %s = %q: it must be an absolute path", path, name, value)
+		}
+	}
+	if !c.Tier.Valid() {
+		return config{}, fmt.Errorf("configuration %s: tier = %q: it must be public, registered or controlled", path, c.Tier)
+	}
+	return c, nil
+}
+
+func defaultConfig() (config, error) {
+	dir, err := dataDir()
+	return config{
+		Repository: filepath.Join(dir, "repositories", "synthetic"),
+		Tier:       plan.Registered,
+		Ledger:     filepath.Join(dir, "ledger"),
+		Key:        filepath.Join(dir, "key.pem"),
+		synthetic:  true,
+	}, err
+}
+
+// dataDir is weir's folder in the user's data directory (XDG Base Directory Specification).
+func dataDir() (string, error) {
+	if dir := os.Getenv("XDG_DATA_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "weir"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", fmt.Errorf("set XDG_DATA_HOME or HOME, or name a configuration file: %w", err)
+	}
+	return filepath.Join(home, ".local", "share", "weir"), nil
+}
