@@ -1,0 +1,103 @@
+package kernel
+
+import (
+	"context"
+	"errors"
+)
+
+// Executor runs what a front end asks for. Execute is called for one request at
+// a time; every other method may be called while it runs. Only plain values
+// cross it, so that it can stand on the other side of a Unix socket.
+type Executor interface {
+	// Info describes the language and the session, for kernel_info_reply.
+	Info() Info
+	// Execute runs one cell and publishes its outputs in order. It returns
+	// when the last output has been published, soon after ctx is done at the
+	// latest, and it never panics. context.Cause(ctx) is ErrInterrupted when
+	// the session goes on and ErrShutdown when it does not. There is no other
+	// way to interrupt: a cell interrupted before Execute was even called
+	// finds its ctx done, so no interrupt is lost.
+	Execute(ctx context.Context, req Request, pub Publisher) Outcome
+	// IsComplete says whether code could be run as it stands.
+	IsComplete(code string) Completeness
+	// Close ends the session and everything it started.
+	Close() error
+}
+
+// Causes of the end of Execute's context.
+var (
+	ErrInterrupted = errors.New("interrupted")
+	ErrShutdown    = errors.New("the kernel is shutting down")
+)
+
+// Info is what kernel_info_reply says of the executor.
+type Info struct {
+	Banner   string
+	Version  string // of the implementation, "weir"
+	Language Language
+}
+
+// Language is language_info of the Jupyter protocol, "Kernel info".
+type Language struct {
+	Name           string `json:"name"`
+	Version        string `json:"version"`
+	MIME           string `json:"mimetype"`
+	Extension      string `json:"file_extension"`
+	PygmentsLexer  string `json:"pygments_lexer,omitempty"`
+	CodeMirrorMode string `json:"codemirror_mode,omitempty"`
+}
+
+// Request is one cell to run.
+type Request struct {
+	Code  string
+	Count int    // execution_count that this cell has; 0 when silent
+	Quiet bool   // silent: nothing is published, history is not kept
+	Cell  string // cellId of the front end, "" when it sends none
+}
+
+// Outcome is how a cell ended. The zero Outcome is success.
+type Outcome struct {
+	Failed    bool
+	Name      string   // ename
+	Value     string   // evalue
+	Traceback []string // lines, ANSI-coloured
+	Aborted   bool     // interrupted: queued requests are aborted as after an error
+}
+
+// Data is a set of representations of one result by MIME type. The kernel
+// publishes only what an executor hands it as Data; it adds and alters nothing.
+type Data interface {
+	// MIME maps a MIME type to the representation's text. The text of
+	// application/json and of every type ending in +json is JSON; it is sent
+	// as that JSON value and not as a string, as the protocol asks since 5.0.
+	// Without any representation nothing is published.
+	MIME() map[string]string
+	// Metadata goes into the output's metadata, JSON-encodable.
+	Metadata() map[string]any
+}
+
+// Publisher takes a cell's outputs. Its methods may be called from any goroutine
+// until Execute returns; after that they do nothing. They return at once unless
+// a front end reads more slowly than the cell writes; then they wait for it, not
+// longer than a bounded time and not after the cell's context is done.
+type Publisher interface {
+	// Stream publishes UTF-8 text on stdout or stderr.
+	Stream(name, text string)
+	// Display publishes display_data; with an id, later calls of Update
+	// with the same id replace it.
+	Display(d Data, id string)
+	// Update publishes update_display_data.
+	Update(d Data, id string)
+	// Result publishes execute_result.
+	Result(d Data)
+	// Clear publishes clear_output.
+	Clear(wait bool)
+}
+
+// Completeness answers is_complete_request: Status is "complete", "incomplete",
+// "invalid" or "unknown"; Indent is what the next line of an incomplete cell
+// starts with.
+type Completeness struct {
+	Status string
+	Indent string
+}
