@@ -1,0 +1,210 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/go-zeromq/zmq4"
+)
+
+// maxPeers bounds the connections of one socket. Beyond it a new one takes the
+// place of the one longest in its handshake.
+const maxPeers = 512
+
+// socket is one of a kernel's five ZeroMQ sockets. Each connection has goroutines
+// of its own, so that a peer that says nothing, or nonsense, or stops reading
+// keeps nobody else waiting. zmq4's own sockets do the handshake inside accept,
+// where one idle peer shuts everybody out; hence this one, over zmq4.Conn.
+type socket struct {
+	name       string
+	kind       zmq4.SocketType
+	limits     limits
+	patience   patience
+	soft, hard int // of each peer's queue, bytes
+	complain   *complaints
+
+	// receive takes a message of a peer. After an error the connection is
+	// closed. Calls for one peer follow one another.
+	receive func(*peer, [][]byte) error
+	// left is told when a peer is gone.
+	left func(*peer)
+
+	listener net.Listener
+	serving  sync.WaitGroup
+
+	mu    sync.Mutex
+	conns map[net.Conn]*connection // nil when closed
+}
+
+type connection struct {
+	since time.Time
+	peer  *peer // nil during the handshake
+}
+
+// serve accepts connections until close is called.
+func (s *socket) serve() {
+	defer s.serving.Done()
+	for pause := time.Duration(0); ; {
+		conn, err := s.listener.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil { // out of descriptors, say: others may end
+			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
+			time.Sleep(pause)
+			continue
+		}
+		pause = 0
+		if s.admit(conn) {
+			go s.attend(conn)
+		} else {
+			conn.Close()
+		}
+	}
+}
+
+// admit makes room for conn and reports whether it may stay.
+func (s *socket) admit(conn net.Conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conns == nil {
+		return false
+	}
+	if len(s.conns) >= maxPeers {
+		oldest := s.oldestHandshake()
+		if oldest == nil {
+			s.complain.add(s.name, "there are too many connections")
+			return false
+		}
+		s.complain.add(s.name, "there are too many connections in their handshake")
+		oldest.Close()
+		delete(s.conns, oldest)
+	}
+	s.conns[conn] = &connection{since: time.Now()}
+	s.serving.Add(1)
+	return true
+}
+
+func (s *socket) oldestHandshake() (oldest net.Conn) {
+	for conn, c := range s.conns {
+		if c.peer == nil && (oldest == nil || c.since.Before(s.conns[oldest].since)) {
+			oldest = conn
+		}
+	}
+	return oldest
+}
+
+// attend serves one connection from its handshake to its end.
+func (s *socket) attend(conn net.Conn) {
+	defer s.serving.Done()
+	defer s.forget(conn)
+	defer func() {
+		if r := recover(); r != nil {
+			slog.Error("a connection ended in a panic", "channel", s.name, "kind", fmt.Sprintf("%T", r), "at", callers())
+		}
+	}()
+	z, g, err := open(conn, s.kind, s.limits, s.patience)
+	if err != nil {
+		s.refused(err)
+		return
+	}
+	p := newPeer(z, g, newQueue(s.soft, s.hard))
+	if !s.joined(conn, p) {
+		return
+	}
+	go p.write()
+	defer func() { p.close(); <-p.written }()
+	if s.left != nil {
+		defer s.left(p)
+	}
+	for err == nil {
+		var frames [][]byte
+		if frames, err = p.read(); err == nil {
+			err = s.receive(p, frames)
+		}
+	}
+	s.refused(err)
+}
+
+func (s *socket) refused(err error) {
+	if r, ok := reason(err); ok {
+		s.complain.add(s.name, r)
+	}
+}
+
+func (s *socket) joined(conn net.Conn, p *peer) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.conns[conn]
+	if c == nil {
+		return false
+	}
+	c.peer = p
+	return true
+}
+
+func (s *socket) forget(conn net.Conn) {
+	conn.Close()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, conn)
+}
+
+// send queues a reply for p. If p has gone and come back under the same
+// identity, as ZeroMQ sockets do, it goes to the new connection.
+func (s *socket) send(p *peer, frames [][]byte) {
+	o := sealed(frames)
+	err := p.out.put(o)
+	if err == errGone {
+		if p = s.find(p); p == nil {
+			return
+		}
+		err = p.out.put(o)
+	}
+	if err != nil {
+		p.close()
+		s.refused(err)
+	}
+}
+
+func (s *socket) find(gone *peer) *peer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.conns {
+		if c.peer != nil && c.peer != gone && gone.identity != "" && c.peer.identity == gone.identity {
+			return c.peer
+		}
+	}
+	return nil
+}
+
+// close accepts nobody more, gives every peer until the deadline to take what it
+// was sent, ends all connections and waits for their goroutines.
+func (s *socket) close(deadline time.Time) {
+	s.listener.Close()
+	s.mu.Lock()
+	conns := s.conns
+	s.conns = nil
+	s.mu.Unlock()
+	var ending sync.WaitGroup
+	for conn, c := range conns {
+		if c.peer == nil {
+			conn.Close()
+			continue
+		}
+		c.peer.out.end()
+		ending.Go(func() {
+			select {
+			case <-c.peer.written:
+			case <-time.After(time.Until(deadline)):
+			}
+			c.peer.close()
+		})
+	}
+	ending.Wait()
+	s.serving.Wait()
+}
