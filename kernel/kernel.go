@@ -1,0 +1,275 @@
+package kernel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"sync"
+	"time"
+
+	"github.com/go-zeromq/zmq4"
+)
+
+const (
+	handshakeTime = 5 * time.Second  // for a connection's handshake
+	messageTime   = 30 * time.Second // for a message from its first octet to its last
+
+	outputSoft  = 32 << 20         // a subscriber's backlog at which cells wait for it, bytes
+	outputGrace = 20 * time.Second // for a subscriber to take half of it
+	replyLimit  = 16 << 20         // replies that a front end may leave unread, bytes
+
+	cellGrace  = 2 * time.Second // for a cell to end at shutdown; Jupyter kills a kernel after 5 s
+	flushGrace = time.Second     // for front ends to take the last messages at shutdown
+
+	queuedRequests = 4096 // requests that wait for a channel; further ones wait unread
+)
+
+// smallLimits are those of sockets that take a subscription or a heartbeat.
+var smallLimits = limits{frame: 1 << 10, message: 4 << 10, parts: 4}
+
+// kernel is one served session: five sockets, two goroutines that answer the
+// requests of shell and control, and the executor.
+type kernel struct {
+	file     *ConnectionFile
+	executor Executor
+	signer   *signer
+	composer *composer
+	iopub    *iopub
+	complain *complaints
+
+	shell, control chan *request
+	sockets        []*socket
+
+	ctx      context.Context // done when the kernel is to stop
+	stop     context.CancelCauseFunc
+	abandon  chan struct{} // closed when a cell that did not end is given up
+	answered chan struct{} // closed when no more requests are answered
+
+	mu        sync.Mutex
+	interrupt context.CancelCauseFunc // of the running cell, nil for none
+	shutdowns []*request              // to be answered last
+
+	// Of the goroutine that answers shell.
+	count       int       // execution_count
+	abortBefore time.Time // execute requests received before are aborted
+}
+
+// Serve serves one kernel on the sockets that the connection file names until a
+// front end asks for shutdown; then it returns nil. It returns earlier when ctx
+// is done, with its cause. SIGINT interrupts the running cell meanwhile.
+//
+// Serve closes ex before it returns, whatever happened.
+func Serve(ctx context.Context, connectionFile string, ex Executor, opts ...Option) error {
+	k, err := newKernel(ctx, connectionFile, ex, opts)
+	if err != nil {
+		return errors.Join(err, ex.Close())
+	}
+	return k.serve()
+}
+
+func newKernel(ctx context.Context, connectionFile string, ex Executor, opts []Option) (*kernel, error) {
+	file, err := ReadConnectionFile(connectionFile, opts...)
+	if err != nil {
+		return nil, err
+	}
+	k := &kernel{
+		file:     file,
+		executor: ex,
+		signer:   &signer{key: file.Key},
+		complain: &complaints{},
+		shell:    make(chan *request, queuedRequests),
+		control:  make(chan *request, queuedRequests),
+		abandon:  make(chan struct{}),
+		answered: make(chan struct{}),
+	}
+	k.composer = newComposer(k.signer)
+	k.iopub = &iopub{grace: outputGrace, complain: k.complain, welcome: k.welcome, subscribers: map[*peer]map[string]bool{}}
+	k.ctx, k.stop = context.WithCancelCause(ctx)
+	if err := k.listen(); err != nil {
+		k.stop(nil)
+		return nil, fmt.Errorf("connection file %s: %w", connectionFile, err)
+	}
+	return k, nil
+}
+
+// listen opens the five sockets, or none.
+func (k *kernel) listen() error {
+	shell := &socket{name: "shell", kind: zmq4.Router, limits: requestLimits}
+	shell.receive = k.requests(shell, k.shell)
+	control := &socket{name: "control", kind: zmq4.Router, limits: requestLimits}
+	control.receive = k.requests(control, k.control)
+	stdin := &socket{name: "stdin", kind: zmq4.Router, limits: smallLimits}
+	stdin.receive = dropInput(stdin)
+	heartbeat := &socket{name: "heartbeat", kind: zmq4.Rep, limits: smallLimits, receive: echo}
+	output := &socket{name: "iopub", kind: zmq4.XPub, limits: smallLimits, receive: k.iopub.receive, left: k.iopub.left}
+
+	for _, s := range []struct {
+		*socket
+		port int
+		soft int
+		hard int
+	}{
+		{shell, k.file.Shell, replyLimit, replyLimit},
+		{control, k.file.Control, replyLimit, replyLimit},
+		{stdin, k.file.Stdin, 0, 0},
+		{heartbeat, k.file.Heartbeat, 1 << 16, 1 << 16},
+		{output, k.file.IOPub, outputSoft, 2 * outputSoft},
+	} {
+		listener, err := k.file.listen(s.port)
+		if err != nil {
+			k.closeListeners()
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+		s.socket.listener, s.socket.complain = listener, k.complain
+		s.socket.patience = patience{handshake: handshakeTime, message: messageTime}
+		s.socket.soft, s.socket.hard = s.soft, s.hard
+		s.socket.conns = map[net.Conn]*connection{}
+		k.sockets = append(k.sockets, s.socket)
+	}
+	return nil
+}
+
+func (k *kernel) closeListeners() {
+	for _, s := range k.sockets {
+		s.listener.Close()
+	}
+}
+
+// echo answers a heartbeat with itself.
+func echo(p *peer, frames [][]byte) error { return p.out.put(sealed(frames)) }
+
+// dropInput returns what drops an input_reply: nothing here asks for input.
+func dropInput(s *socket) func(*peer, [][]byte) error {
+	return func(*peer, [][]byte) error {
+		s.refused(errInput)
+		return nil
+	}
+}
+
+// requests returns what takes the requests of one socket into a channel.
+func (k *kernel) requests(s *socket, to chan<- *request) func(*peer, [][]byte) error {
+	return func(p *peer, frames [][]byte) error {
+		r, err := parseRequest(frames, k.signer)
+		if err != nil {
+			s.refused(err) // and the connection stays
+			return nil
+		}
+		r.from, r.socket = p, s
+		select {
+		case to <- r:
+		case <-k.answered: // the kernel has ended but for its last words
+		}
+		return nil
+	}
+}
+
+func (k *kernel) serve() error {
+	defer k.stop(nil)
+	for _, s := range k.sockets {
+		s.serving.Add(1)
+		go s.serve()
+	}
+	interrupts := make(chan os.Signal, 1)
+	signal.Notify(interrupts, os.Interrupt)
+	defer signal.Stop(interrupts)
+
+	var answering sync.WaitGroup
+	answering.Go(func() { k.answerAll(k.shell) })
+	answering.Go(func() { k.answerAll(k.control) })
+	for k.ctx.Err() == nil {
+		select {
+		case <-interrupts:
+			k.interruptCell()
+		case <-k.ctx.Done():
+		}
+	}
+	return k.end(&answering)
+}
+
+// end waits for the running cell, answers what is left, the shutdown last, and
+// closes everything.
+func (k *kernel) end(answering *sync.WaitGroup) error {
+	giveUp := time.AfterFunc(cellGrace, func() { close(k.abandon) })
+	answering.Wait()
+	giveUp.Stop()
+	close(k.answered)
+
+	err := k.executor.Close()
+	for _, r := range k.shutdowns {
+		restart, _ := member(r.content, "restart", false)
+		k.reply(r, nil, fields{"status": "ok", "restart": restart})
+		k.status(r, "idle")
+	}
+	deadline := time.Now().Add(flushGrace)
+	var closing sync.WaitGroup
+	for _, s := range k.sockets {
+		closing.Go(func() { s.close(deadline) })
+	}
+	closing.Wait()
+	if cause := context.Cause(k.ctx); cause != ErrShutdown {
+		err = errors.Join(cause, err)
+	}
+	return err
+}
+
+// answerAll answers requests one after the other, and when the kernel stops those
+// that are still queued.
+func (k *kernel) answerAll(requests <-chan *request) {
+	for {
+		select {
+		case r := <-requests:
+			k.answer(r)
+			continue
+		case <-k.ctx.Done():
+		}
+		select {
+		case r := <-requests:
+			k.answer(r)
+		default:
+			return
+		}
+	}
+}
+
+// interruptCell ends the running cell, if any.
+func (k *kernel) interruptCell() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.interrupt != nil {
+		k.interrupt(ErrInterrupted)
+	}
+}
+
+// reply queues a message for the front end that r came from.
+func (k *kernel) reply(r *request, metadata, content fields) {
+	frames, err := k.composer.compose(r.prefix, k.composer.header(r.replyKind()), r.header, metadata, content)
+	if err != nil {
+		slog.Error("a reply was not sent", "reason", err)
+		return
+	}
+	r.socket.send(r.from, frames)
+}
+
+// publish sends a message that belongs to r to all subscribers.
+func (k *kernel) publish(r *request, kind string, content fields) {
+	frames, err := k.composer.compose([][]byte{[]byte(kind)}, k.composer.header(kind), r.header, nil, content)
+	if err != nil {
+		slog.Error("an output was not published", "reason", err)
+		return
+	}
+	k.iopub.publish(frames)
+}
+
+func (k *kernel) status(r *request, state string) {
+	k.publish(r, "status", fields{"execution_state": state})
+}
+
+func (k *kernel) welcome(topic, subscription string) [][]byte {
+	frames, _ := k.composer.compose([][]byte{[]byte(topic)}, k.composer.header("iopub_welcome"), nil, nil,
+		fields{"subscription": subscription}) // text always encodes
+	return frames
+}
