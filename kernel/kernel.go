@@ -18,7 +18,10 @@ const (
 	handshakeTime = 5 * time.Second  // for a connection's handshake
 	messageTime   = 30 * time.Second // for a message from its first octet to its last
 
-	outputSoft  = 32 << 20         // a subscriber's backlog at which cells wait for it, bytes
+	maxPeers       = 512 // connections of a socket
+	maxSubscribers = 64  // of iopub, where each may have a backlog
+
+	outputSoft  = 16 << 20         // a subscriber's backlog at which cells wait for it, bytes
 	outputGrace = 20 * time.Second // for a subscriber to take half of it
 	replyLimit  = 16 << 20         // replies that a front end may leave unread, bytes
 
@@ -98,67 +101,47 @@ func newKernel(ctx context.Context, connectionFile string, ex Executor, opts []O
 
 // listen opens the five sockets, or none.
 func (k *kernel) listen() error {
-	shell := &socket{name: "shell", kind: zmq4.Router, limits: requestLimits}
-	shell.receive = k.requests(shell, k.shell)
-	control := &socket{name: "control", kind: zmq4.Router, limits: requestLimits}
-	control.receive = k.requests(control, k.control)
-	stdin := &socket{name: "stdin", kind: zmq4.Router, limits: smallLimits}
-	stdin.receive = dropInput(stdin)
-	heartbeat := &socket{name: "heartbeat", kind: zmq4.Rep, limits: smallLimits, receive: echo}
-	output := &socket{name: "iopub", kind: zmq4.XPub, limits: smallLimits, receive: k.iopub.receive, left: k.iopub.left}
-
-	for _, s := range []struct {
-		*socket
-		port int
-		soft int
-		hard int
-	}{
-		{shell, k.file.Shell, replyLimit, replyLimit},
-		{control, k.file.Control, replyLimit, replyLimit},
-		{stdin, k.file.Stdin, 0, 0},
-		{heartbeat, k.file.Heartbeat, 1 << 16, 1 << 16},
-		{output, k.file.IOPub, outputSoft, 2 * outputSoft},
-	} {
-		listener, err := k.file.listen(s.port)
+	const router, small = zmq4.Router, 64 << 10
+	f := k.file
+	k.sockets = []*socket{
+		{name: "shell", port: f.Shell, kind: router, limits: requestLimits, room: maxPeers, soft: replyLimit, receive: k.requests(k.shell)},
+		{name: "control", port: f.Control, kind: router, limits: requestLimits, room: maxPeers, soft: replyLimit, receive: k.requests(k.control)},
+		{name: "stdin", port: f.Stdin, kind: router, limits: smallLimits, room: maxPeers, soft: small, receive: dropInput},
+		{name: "heartbeat", port: f.Heartbeat, kind: zmq4.Rep, limits: smallLimits, room: maxPeers, soft: small, receive: echo},
+		{name: "iopub", port: f.IOPub, kind: zmq4.XPub, limits: smallLimits, room: maxSubscribers, soft: outputSoft, receive: k.iopub.receive, left: k.iopub.left},
+	}
+	for i, s := range k.sockets {
+		listener, err := f.listen(s.port)
 		if err != nil {
-			k.closeListeners()
+			for _, opened := range k.sockets[:i] {
+				opened.listener.Close()
+			}
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
-		s.socket.listener, s.socket.complain = listener, k.complain
-		s.socket.patience = patience{handshake: handshakeTime, message: messageTime}
-		s.socket.soft, s.socket.hard = s.soft, s.hard
-		s.socket.conns = map[net.Conn]*connection{}
-		k.sockets = append(k.sockets, s.socket)
+		s.listener, s.complain, s.conns = listener, k.complain, map[net.Conn]*connection{}
+		s.patience = patience{handshake: handshakeTime, message: messageTime}
 	}
 	return nil
-}
-
-func (k *kernel) closeListeners() {
-	for _, s := range k.sockets {
-		s.listener.Close()
-	}
 }
 
 // echo answers a heartbeat with itself.
 func echo(p *peer, frames [][]byte) error { return p.out.put(sealed(frames)) }
 
-// dropInput returns what drops an input_reply: nothing here asks for input.
-func dropInput(s *socket) func(*peer, [][]byte) error {
-	return func(*peer, [][]byte) error {
-		s.refused(errInput)
-		return nil
-	}
+// dropInput drops an input_reply: nothing here asks for input.
+func dropInput(p *peer, _ [][]byte) error {
+	p.socket.refused(errInput)
+	return nil
 }
 
 // requests returns what takes the requests of one socket into a channel.
-func (k *kernel) requests(s *socket, to chan<- *request) func(*peer, [][]byte) error {
+func (k *kernel) requests(to chan<- *request) func(*peer, [][]byte) error {
 	return func(p *peer, frames [][]byte) error {
 		r, err := parseRequest(frames, k.signer)
 		if err != nil {
-			s.refused(err) // and the connection stays
+			p.socket.refused(err) // and the connection stays
 			return nil
 		}
-		r.from, r.socket = p, s
+		r.from = p
 		select {
 		case to <- r:
 		case <-k.answered: // the kernel has ended but for its last words
@@ -251,7 +234,7 @@ func (k *kernel) reply(r *request, metadata, content fields) {
 		slog.Error("a reply was not sent", "reason", err)
 		return
 	}
-	r.socket.send(r.from, frames)
+	r.from.socket.send(r.from, frames)
 }
 
 // publish sends a message that belongs to r to all subscribers.

@@ -60,7 +60,6 @@ type request struct {
 
 	received time.Time
 	from     *peer
-	socket   *socket
 }
 
 // parseRequest checks the signature first and everything else after it.

@@ -9,6 +9,7 @@ import (
 // peer is one connection after its handshake. Whoever sends to it never waits for
 // it: a goroutine of its own writes what its queue holds.
 type peer struct {
+	socket   *socket
 	identity string // of its ZeroMQ socket, "" for none
 	zmq      *zmq4.Conn
 	conn     *guarded
@@ -17,8 +18,8 @@ type peer struct {
 	once     sync.Once
 }
 
-func newPeer(z *zmq4.Conn, g *guarded, out *queue) *peer {
-	return &peer{identity: z.Peer.Meta["Identity"], zmq: z, conn: g, out: out, written: make(chan struct{})}
+func newPeer(s *socket, z *zmq4.Conn, g *guarded) *peer {
+	return &peer{socket: s, identity: z.Peer.Meta["Identity"], zmq: z, conn: g, out: newQueue(s.soft), written: make(chan struct{})}
 }
 
 // write sends the queue's messages until the queue ends or the connection does.

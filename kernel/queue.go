@@ -70,11 +70,11 @@ func (o *outgoing) message() [][]byte {
 
 // queue holds what is to be sent to one peer, in order. It counts the bytes that
 // it was given and that have not yet been sent, and never drops one of several:
-// beyond hard it takes nothing more, and its peer must be given up.
+// beyond twice soft it takes nothing more, and its peer must be given up.
 //
-// Between soft and half of soft it is full: whoever can wait should.
+// From soft down to half of soft it is full: whoever can wait should.
 type queue struct {
-	soft, hard int
+	soft int
 
 	mu      sync.Mutex
 	waiting []outgoing
@@ -86,8 +86,8 @@ type queue struct {
 	wake    chan struct{} // a token for the one goroutine in take
 }
 
-func newQueue(soft, hard int) *queue {
-	return &queue{soft: soft, hard: hard, wake: make(chan struct{}, 1)}
+func newQueue(soft int) *queue {
+	return &queue{soft: soft, wake: make(chan struct{}, 1)}
 }
 
 // put appends o. It fails with errGone or errBacklog.
@@ -97,7 +97,7 @@ func (q *queue) put(o outgoing) error {
 	if q.ending || q.closed {
 		return errGone
 	}
-	if q.bytes > q.hard {
+	if q.bytes > 2*q.soft {
 		return errBacklog
 	}
 	if n := len(q.waiting); n > 0 && q.waiting[n-1].absorb(o) {

@@ -25,7 +25,7 @@ func contents(batch []outgoing) string {
 // Adjacent text of one request and stream is joined, nothing else is, and the
 // order stays.
 func TestQueueJoins(t *testing.T) {
-	q := newQueue(1<<20, 1<<20)
+	q := newQueue(1 << 20)
 	for _, o := range []outgoing{
 		text("1", "out", "a"), text("1", "out", "b"), text("1", "err", "c"), text("1", "out", "d"),
 		whole("X"), text("1", "out", "e"), text("2", "out", "f"), text("2", "out", "g"), whole("idle"),
@@ -40,7 +40,7 @@ func TestQueueJoins(t *testing.T) {
 }
 
 func TestQueueJoinsUpToALength(t *testing.T) {
-	q := newQueue(1<<30, 1<<30)
+	q := newQueue(1 << 30)
 	const pieces, length = 1000, 1000
 	for range pieces {
 		q.put(text("1", "out", strings.Repeat("x", length)))
@@ -64,7 +64,7 @@ func TestQueueJoinsUpToALength(t *testing.T) {
 
 func TestQueueLingers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := newQueue(1<<20, 1<<20)
+		q := newQueue(1 << 20)
 		begin := time.Now()
 		q.put(text("1", "out", "a"))
 		time.AfterFunc(streamLinger/2, func() { q.put(text("1", "out", "b")) })
@@ -84,9 +84,9 @@ func TestQueueLingers(t *testing.T) {
 	})
 }
 
-// Full from more than soft down to half of it; nothing beyond hard.
+// Full from more than soft down to half of it; nothing beyond twice soft.
 func TestQueueBounds(t *testing.T) {
-	q := newQueue(10, 20)
+	q := newQueue(10)
 	put := func(n int) error { return q.put(whole(strings.Repeat("x", n))) }
 	full := func() bool { c, _ := q.isFull(); return c != nil }
 	steps := []struct {
@@ -97,8 +97,8 @@ func TestQueueBounds(t *testing.T) {
 	}{
 		{"up to soft", func() error { return put(10) }, false, nil},
 		{"beyond soft", func() error { return put(6) }, true, nil},
-		{"beyond hard", func() error { return put(5) }, true, nil},
-		{"beyond beyond", func() error { return put(1) }, true, errBacklog},
+		{"beyond twice soft", func() error { return put(5) }, true, nil},
+		{"once more", func() error { return put(1) }, true, errBacklog},
 		{"taken, not sent", func() error { q.take(); return nil }, true, nil},
 		{"sent down to above half", func() error { q.sent([]outgoing{whole("0123456789")}); return nil }, true, nil},
 		{"sent down to half", func() error { q.sent([]outgoing{whole("012345")}); return nil }, false, nil},
@@ -119,7 +119,7 @@ func TestQueueBounds(t *testing.T) {
 }
 
 func TestQueueCloseReleases(t *testing.T) {
-	q := newQueue(1, 10)
+	q := newQueue(1)
 	q.put(whole("xx"))
 	room, _ := q.isFull()
 	q.close()

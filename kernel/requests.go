@@ -55,14 +55,14 @@ func (k *kernel) dispatch(r *request) (fields, error) {
 	switch find := answers[r.kind]; {
 	case r.subshell != "":
 		return nil, &failure{"SubshellNotFound", "this kernel has no subshells; send the request without subshell_id"}
-	case r.kind == "execute_request" && r.socket.name == "shell":
+	case r.kind == "execute_request" && r.from.socket.name == "shell":
 		k.execute(r)
 		return nil, nil
 	case r.kind == "comm_open":
 		k.closeComm(r)
 		return nil, nil
 	case find == nil:
-		k.complain.add(r.socket.name, errUnknown)
+		k.complain.add(r.from.socket.name, errUnknown)
 		return nil, nil
 	default:
 		return find(k, r)

@@ -268,7 +268,7 @@ func TestControlWhileACellWaits(t *testing.T) {
 func (k *kernel) shrinkOutput(soft int, grace time.Duration) {
 	for _, s := range k.sockets {
 		if s.name == "iopub" {
-			s.soft, s.hard = soft, 2*soft
+			s.soft = soft
 		}
 	}
 	k.iopub.grace = grace

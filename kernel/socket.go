@@ -11,21 +11,19 @@ import (
 	"github.com/go-zeromq/zmq4"
 )
 
-// maxPeers bounds the connections of one socket. Beyond it a new one takes the
-// place of the one longest in its handshake.
-const maxPeers = 512
-
 // socket is one of a kernel's five ZeroMQ sockets. Each connection has goroutines
 // of its own, so that a peer that says nothing, or nonsense, or stops reading
 // keeps nobody else waiting. zmq4's own sockets do the handshake inside accept,
 // where one idle peer shuts everybody out; hence this one, over zmq4.Conn.
 type socket struct {
-	name       string
-	kind       zmq4.SocketType
-	limits     limits
-	patience   patience
-	soft, hard int // of each peer's queue, bytes
-	complain   *complaints
+	name     string
+	port     int
+	kind     zmq4.SocketType
+	limits   limits
+	patience patience
+	room     int // connections; one beyond takes the place of the oldest handshake
+	soft     int // of each peer's queue, bytes
+	complain *complaints
 
 	// receive takes a message of a peer. After an error the connection is
 	// closed. Calls for one peer follow one another.
@@ -74,7 +72,7 @@ func (s *socket) admit(conn net.Conn) bool {
 	if s.conns == nil {
 		return false
 	}
-	if len(s.conns) >= maxPeers {
+	if len(s.conns) >= s.room {
 		oldest := s.oldestHandshake()
 		if oldest == nil {
 			s.complain.add(s.name, "there are too many connections")
@@ -102,21 +100,20 @@ func (s *socket) oldestHandshake() (oldest net.Conn) {
 func (s *socket) attend(conn net.Conn) {
 	defer s.serving.Done()
 	defer s.forget(conn)
-	defer func() {
-		if r := recover(); r != nil {
-			slog.Error("a connection ended in a panic", "channel", s.name, "kind", fmt.Sprintf("%T", r), "at", callers())
-		}
-	}()
+	defer s.survive()
 	z, g, err := open(conn, s.kind, s.limits, s.patience)
 	if err != nil {
 		s.refused(err)
 		return
 	}
-	p := newPeer(z, g, newQueue(s.soft, s.hard))
+	p := newPeer(s, z, g)
 	if !s.joined(conn, p) {
 		return
 	}
-	go p.write()
+	go func() {
+		defer s.survive()
+		p.write()
+	}()
 	defer func() { p.close(); <-p.written }()
 	if s.left != nil {
 		defer s.left(p)
@@ -128,6 +125,13 @@ func (s *socket) attend(conn net.Conn) {
 		}
 	}
 	s.refused(err)
+}
+
+// survive keeps a panic to the connection that it happened in.
+func (s *socket) survive() {
+	if r := recover(); r != nil {
+		slog.Error("a connection ended in a panic", "channel", s.name, "kind", fmt.Sprintf("%T", r), "at", callers())
+	}
 }
 
 func (s *socket) refused(err error) {
