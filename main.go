@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -115,6 +116,7 @@ type runCommand struct {
 	CellTimeout time.Duration `help:"Limit of one cell, such as 10m."`
 	Timeout     time.Duration `help:"Limit of the whole run."`
 	Report      bool          `help:"Hide the cells' sources in the output."`
+	Show        bool          `help:"Print the outputs as text, too."`
 	Quiet       bool          `short:"q" help:"Show no progress."`
 }
 
@@ -149,7 +151,11 @@ func (c *runCommand) Run(ctx context.Context) error {
 		return err
 	}
 	defer s.Close()
-	result, err := notebooks.Run(ctx, n, batch{s}, o)
+	run := batch{session: s}
+	if c.Show {
+		run.show = os.Stdout
+	}
+	result, err := notebooks.Run(ctx, n, run, o)
 	if err != nil {
 		return err
 	}
@@ -182,11 +188,14 @@ func failureOf(r *notebooks.Result) error {
 }
 
 // batch runs a session's cells for the batch runner. It implements notebooks.Executor.
-type batch struct{ *session }
+type batch struct {
+	*session
+	show io.Writer // prints the outputs as text, too; nil for not
+}
 
 // Execute implements notebooks.Executor.
 func (b batch) Execute(ctx context.Context, code string, count int, emit func(notebooks.Output)) notebooks.Outcome {
-	o := b.session.Execute(ctx, kernel.Request{Code: code, Count: count}, emitter{emit})
+	o := b.session.Execute(ctx, kernel.Request{Code: code, Count: count}, emitter{emit, b.show})
 	return notebooks.Outcome{
 		Failed:  o.Failed,
 		Failure: notebooks.Failure{Name: o.Name, Value: o.Value, Traceback: o.Traceback},
@@ -195,9 +204,15 @@ func (b batch) Execute(ctx context.Context, code string, count int, emit func(no
 }
 
 // emitter turns what a session publishes into a notebook's outputs.
-type emitter struct{ emit func(notebooks.Output) }
+type emitter struct {
+	emit func(notebooks.Output)
+	show io.Writer
+}
 
 func (e emitter) Stream(name, text string) {
+	if e.show != nil {
+		fmt.Fprintf(e.show, "%s\n", text)
+	}
 	e.emit(notebooks.Output{Type: nbformat.Stream, Name: name, Text: text})
 }
 func (e emitter) Display(d kernel.Data, id string) { e.data(nbformat.DisplayData, d, id) }
@@ -209,6 +224,9 @@ func (e emitter) Clear(wait bool) {
 
 func (e emitter) data(kind string, d kernel.Data, id string) {
 	if mime := d.MIME(); len(mime) > 0 {
+		if e.show != nil {
+			fmt.Fprintf(e.show, "%s\n\n", mime["text/plain"])
+		}
 		e.emit(notebooks.Output{Type: kind, MIME: mime, Metadata: d.Metadata(), ID: id})
 	}
 }

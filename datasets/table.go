@@ -141,16 +141,16 @@ type Cell struct{ c plan.Cell }
 // Hidden says whether the number is protected; it does not say why.
 func (c Cell) Hidden() bool { return c.c.Hidden }
 
-// Float is the number, NaN when hidden.
+// Float is the number, NaN when hidden or when there is none.
 func (c Cell) Float() float64 {
-	if c.c.Hidden {
+	if c.c.Hidden || c.c.None {
 		return math.NaN()
 	}
 	return c.c.Value
 }
 
-// Value is the number and whether it may be seen.
-func (c Cell) Value() (float64, bool) { return c.Float(), !c.c.Hidden }
+// Value is the number and whether there is one to see.
+func (c Cell) Value() (float64, bool) { return c.Float(), !c.c.Hidden && !c.c.None }
 
 // String is the number as the table shows it, or the one marker.
 func (c Cell) String() string { return c.c.Text }

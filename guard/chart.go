@@ -159,24 +159,23 @@ func roundUp(x float64) float64 {
 
 // text is the bars as lines, for where no picture can be shown.
 func (c *chart) text() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s (%s)\n", c.title, c.y)
-	for _, p := range c.panels {
-		for _, cl := range p.clusters {
+	p := &protected{keys: []string{"group", ""}, columns: []string{c.y}}
+	for _, panel := range c.panels {
+		for _, cl := range panel.clusters {
 			for i, v := range cl.bars {
 				if v.Text == "" {
 					continue
 				}
-				names := strings.Join(nonEmpty(p.label, cl.label, c.series[i]), ", ")
 				bar := ""
 				if !v.Hidden && !v.None {
-					bar = strings.Repeat("█", int(math.Round(30*v.Value/c.top)))
+					bar = strings.Repeat("█", int(math.Round(30*max(v.Value, 0)/c.top)))
 				}
-				fmt.Fprintf(&b, "%-40s %-30s %s\n", names, bar, v.Text)
+				names := strings.Join(nonEmpty(panel.label, cl.label, c.series[i]), ", ")
+				p.rows = append(p.rows, row{[]string{names, bar}, []plan.Cell{v}})
 			}
 		}
 	}
-	return strings.TrimRight(b.String(), "\n")
+	return p.text(c.title)
 }
 
 func nonEmpty(list ...string) []string {
@@ -262,7 +261,7 @@ func (c *chart) bar(b *strings.Builder, x, width float64, colour string, v plan.
 	case v.Hidden:
 		fmt.Fprintf(b, `<rect x="%.1f" y="%d" width="%.1f" height="14" fill="url(#hidden)"><title>%s</title></rect>`, x, plotHeight-14, width, marker)
 	default:
-		h := plotHeight * v.Value / c.top
+		h := plotHeight * max(v.Value, 0) / c.top
 		fmt.Fprintf(b, `<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" fill="%s"><title>%s</title></rect>`,
 			x, plotHeight-h, width, h, colour, html.EscapeString(v.Text))
 	}

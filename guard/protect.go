@@ -116,7 +116,7 @@ func (g *Guard) knownLabels(t *tally.Table) func(labels []string) bool {
 }
 
 func (g *Guard) notes(t *tally.Table) []string {
-	notes := []string{fmt.Sprintf("Numbers that stand for 1 to %d participants, or would show such a count, are %s; so are the groups' names where the data alone knows them.", g.limits.Threshold, marker)}
+	notes := []string{fmt.Sprintf("“%s” protects counts of 1 to %d participants; groups whose names only the data knows are left out instead.", marker, g.limits.Threshold)}
 	for _, k := range t.Keys {
 		if !k.Additive {
 			notes = append(notes, fmt.Sprintf("A participant can be in several groups of %s: the groups do not add up.", k.Plan.Name()))

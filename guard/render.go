@@ -68,14 +68,18 @@ func (p *protected) text(title string) string {
 func (p *protected) html(title string) string {
 	var b strings.Builder
 	b.WriteString("<table>\n<caption>" + html.EscapeString(title) + "</caption>\n<thead><tr>")
-	for _, s := range p.header() {
-		b.WriteString(`<th scope="col">` + html.EscapeString(s) + "</th>")
+	for i, s := range p.header() {
+		b.WriteString(`<th scope="col"` + p.align(i) + ">" + html.EscapeString(s) + "</th>")
 	}
 	b.WriteString("</tr></thead>\n<tbody>\n")
 	for _, r := range p.rows {
 		b.WriteString("<tr>")
-		for _, s := range r.labels {
-			b.WriteString(`<th scope="row">` + html.EscapeString(s) + "</th>")
+		for i, s := range r.labels {
+			open, end := `<th scope="row"`, "</th>"
+			if len(p.columns) == 0 && i > 0 { // a description: only the first text is a label
+				open, end = "<td", "</td>"
+			}
+			b.WriteString(open + p.align(i) + ">" + html.EscapeString(s) + end)
 		}
 		for _, c := range r.cells {
 			text := html.EscapeString(c.Text)
@@ -91,6 +95,14 @@ func (p *protected) html(title string) string {
 		b.WriteString("<p><small>" + html.EscapeString(n) + "</small></p>\n")
 	}
 	return b.String()
+}
+
+// align puts labels to the left; JupyterLab has numbers on the right.
+func (p *protected) align(column int) string {
+	if column < len(p.keys) {
+		return ` style="text-align:left"`
+	}
+	return ""
 }
 
 // Card releases the description of the repository. participants is their number.

@@ -1,0 +1,61 @@
+# make demo     build, make the synthetic repository, run the tour, show what was released and refused
+# make test     everything; installs what it needs into .venv, and Chromium
+# make lab      JupyterLab with the kernel
+# make bench    the benchmarks
+# make figures  the scoreboard: [ONLY=area] [LONG=1]
+
+export CGO_ENABLED = 0
+export GOFLAGS = -buildvcs=false
+
+VENV    = .venv
+PYTHON  = $(abspath $(VENV))/bin/python
+WEIR    = bin/weir
+DEMO    = bin/demo
+
+# What the tests find is what they use; with this set, what is missing fails
+# instead of being skipped. Real data lie beside a checkout, if anywhere.
+OUTSIDERS = WEIR_PYTHON=$(PYTHON) WEIR_CHROMIUM=$$(command -v chromium || command -v chromium-browser)
+ifneq ($(wildcard ../shared/data),)
+OUTSIDERS += WEIR_REQUIRE_ALL=1
+endif
+
+.PHONY: build demo test lab bench figures venv chromium check generate
+
+build:
+	go build -trimpath -ldflags="-s -w" -o $(WEIR) .
+
+demo: build
+	@rm -rf $(DEMO) && mkdir -p $(DEMO)
+	XDG_DATA_HOME=$(abspath $(DEMO)) $(WEIR) data synthesize $(DEMO)/weir/repositories/synthetic
+	XDG_DATA_HOME=$(abspath $(DEMO)) $(WEIR) run --show notebooks/examples/tour.ipynb -o $(DEMO)/tour.ipynb
+	@echo "The notebook with its outputs is $(DEMO)/tour.ipynb."
+
+test: check venv chromium build
+	$(OUTSIDERS) go test -timeout 25m ./...
+
+check:
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "gofmt would change these files"; exit 1; }
+	go vet ./...
+
+lab: build venv
+	$(WEIR) install --sys-prefix $(VENV) > /dev/null
+	$(VENV)/bin/jupyter lab notebooks/examples/tour.ipynb
+
+bench:
+	go test -run '^$$' -bench . ./...
+
+figures: build venv
+	@$(OUTSIDERS) LONG=$(LONG) go test -tags figures -count 1 -timeout 6h -v -run '^TestFigures$$$(if $(ONLY),/^$(ONLY)$$)' ./... 2>&1 | .ci/scoreboard
+
+venv: $(VENV)/ready
+
+$(VENV)/ready: .ci/requirements.txt
+	python3 -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r .ci/requirements.txt
+	@touch $@
+
+chromium:
+	@command -v chromium > /dev/null || command -v chromium-browser > /dev/null || .ci/install-chromium
+
+generate:
+	go generate ./...
