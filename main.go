@@ -112,7 +112,7 @@ type runCommand struct {
 	Input       string        `arg:"" type:"existingfile" help:"Notebook to run."`
 	Output      string        `short:"o" required:"" type:"path" help:"Notebook to write."`
 	Parameter   []string      `short:"p" sep:"none" placeholder:"NAME=VALUE" help:"Set a variable of the cell tagged parameters; may be repeated."`
-	AllowErrors bool          `help:"Go on after a cell that fails."`
+	AllowErrors bool          `help:"Go on after a cell that fails; the exit code still tells."`
 	CellTimeout time.Duration `help:"Limit of one cell, such as 10m."`
 	Timeout     time.Duration `help:"Limit of the whole run."`
 	Report      bool          `help:"Hide the cells' sources in the output."`
