@@ -17,10 +17,10 @@ type dice struct {
 type stream uint64
 
 const (
-	homes stream = iota + 1 // where participants live
-	lives                   // all else of them
-	rares                   // who has a rare condition
-	order                   // the permutation of participants
+	homeStream  stream = iota + 1 // where participants live
+	lifeStream                    // all else of them
+	rareStream                    // who has a rare condition
+	orderStream                   // the permutation of participants
 )
 
 func newDice() *dice {

@@ -112,7 +112,6 @@ func diseaseIndex(name string) int { return find(diseases, name) }
 
 // The diseases on which something else depends.
 var (
-	obesity       = diseaseIndex("obesity")
 	hypertension  = diseaseIndex("hypertension")
 	lipids        = diseaseIndex("hyperlipidemia")
 	type1         = diseaseIndex("type 1 diabetes")

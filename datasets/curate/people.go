@@ -171,7 +171,7 @@ func (w *world) settle() {
 	d, count := newDice(), map[int32]int{}
 	w.states = make([]int32, w.participants)
 	for n := range w.states {
-		d.begin(w.seed, homes, n)
+		d.begin(w.seed, homeStream, n)
 		w.states[n] = states.draw(d)
 		count[w.states[n]]++
 	}

@@ -15,7 +15,7 @@ func (w *world) spread() {
 	w.rare = map[int32][]int32{}
 	d := newDice()
 	for k, id := range w.vocabulary.lists["rare"] {
-		d.begin(w.seed, rares, k)
+		d.begin(w.seed, rareStream, k)
 		chosen := map[int32]bool{}
 		for len(chosen) < min(rareCounts[k], w.participants) {
 			n := d.Int32N(int32(w.participants))

@@ -75,3 +75,22 @@ func middleOfYear(day int32) int32 {
 func dayOf(y int, m time.Month, d int) int32 {
 	return int32(time.Date(y, m, d, 0, 0, 0, 0, time.UTC).Unix() / 86400)
 }
+
+// applyRules is what a tier makes of a table between reading and writing. It is
+// where the tiers' rules act: today the withheld fields go.
+func applyRules(t plan.Tier, c *columns) *columns {
+	s := held(t, c.shape)
+	if len(s.fields) == len(c.shape.fields) {
+		return c
+	}
+	out := newColumns(s)
+	out.count = c.count
+	at := 0
+	for f, field := range c.shape.fields {
+		if at < len(s.fields) && field.Name == s.fields[at].Name {
+			out.ints[at], out.nums[at] = c.ints[f], c.nums[f]
+			at++
+		}
+	}
+	return out
+}

@@ -133,7 +133,7 @@ func newWorld(o SynthesizeOptions) (*world, error) {
 		allergies: byRank(v.lists["allergy"]), devices: byRank(v.lists["device"]),
 	}
 	d := newDice()
-	d.begin(o.Seed, order, 0)
+	d.begin(o.Seed, orderStream, 0)
 	w.numbers = permutation(d, o.Participants)
 	w.settle()
 	w.spread()
@@ -310,7 +310,7 @@ func (g *generator) fill(s *stride, k int) {
 func (g *generator) participant(index int32) {
 	p, d := &g.person, g.dice
 	p.index, p.number = index, int(g.numbers[index])
-	d.begin(g.seed, lives, p.number)
+	d.begin(g.seed, lifeStream, p.number)
 	p.begin(g.world, d)
 	p.fall(g.world, d)
 	p.die(g.world, d)

@@ -275,6 +275,21 @@ func TestPrevalence(t *testing.T) {
 	}
 }
 
+// TestVolume: 100,000 participants have 8 to 12.5 million rows, 2 to 3 million of
+// them days of activity.
+func TestVolume(t *testing.T) {
+	rows, days := int64(0), int64(0)
+	for _, info := range synthetic(t).Tables {
+		rows += info.Rows
+		if info.Name == "activity_summary" {
+			days = info.Rows
+		}
+	}
+	if r, d := rows/sharedParticipants, days/sharedParticipants; r < 80 || r > 125 || d < 20 || d > 30 {
+		t.Errorf("%d rows and %d days of activity a participant", r, d)
+	}
+}
+
 // TestRare: each rare condition has exactly the participants that it is given.
 func TestRare(t *testing.T) {
 	r := synthetic(t)

@@ -1,6 +1,7 @@
 package curate
 
 import (
+	"slices"
 	"strings"
 
 	"weir/datasets/store"
@@ -96,26 +97,17 @@ func (s *shape) without(names ...string) *shape {
 	out := *s
 	out.fields = nil
 	for _, f := range s.fields {
-		if !contains(names, f.Name) {
+		if !slices.Contains(names, f.Name) {
 			out.fields = append(out.fields, f)
 		}
 	}
 	return &out
 }
 
-func contains(names []string, name string) bool {
-	for _, n := range names {
-		if n == name {
-			return true
-		}
-	}
-	return false
-}
-
 // withLabels is the shape with the labels of its label fields.
 func (s *shape) withLabels(labels map[string][]string) *shape {
 	out := *s
-	out.fields = append([]store.Field(nil), s.fields...)
+	out.fields = slices.Clone(s.fields)
 	for i, f := range out.fields {
 		out.fields[i].Labels = labels[f.Name]
 	}

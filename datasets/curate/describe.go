@@ -1,0 +1,37 @@
+package curate
+
+import (
+	"fmt"
+	"strings"
+
+	"weir/datasets/store"
+)
+
+// fewest is the number up to which no count of participants is shown.
+const fewest = 20
+
+// Describe is a repository as text: version, tier, cut-off, and the tables with
+// their fields and types. A count up to 20 is hidden, and participants.arrow is
+// not spoken of.
+func Describe(r *store.Repository) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s, version %s, %s tier, data until %s\n", r.Name, r.CDR, r.Tier, r.CutOff)
+	fmt.Fprintf(&b, "source: %s\nparticipants: %s\n", r.Source, shown(int64(r.Participants)))
+	for _, t := range r.Tables {
+		if t.Name == "participants" {
+			continue
+		}
+		fmt.Fprintf(&b, "\n%s, %s rows\n", t.Name, shown(t.Rows))
+		for _, f := range t.Fields {
+			fmt.Fprintf(&b, "\t%-34s %s\n", f.Name, f.Type)
+		}
+	}
+	return b.String()
+}
+
+func shown(n int64) string {
+	if n <= fewest {
+		return "hidden"
+	}
+	return fmt.Sprint(n)
+}
