@@ -54,6 +54,36 @@ func imported(t *testing.T, from string, o ImportOptions) (*store.Repository, Re
 	return open(t, dir), report
 }
 
+// withPersons is the Fitbit data with a person for each who wore a tracker.
+func withPersons(t *testing.T, from string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range []string{"activity_summary.parquet", "sleep_daily_summary.parquet"} {
+		data, err := os.ReadFile(filepath.Join(from, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	data, err := os.ReadFile(filepath.Join(from, "dailyActivity_merged.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	person, seen := "person_id,birth_datetime,year_of_birth,month_of_birth,day_of_birth\n", map[string]bool{}
+	for line := range strings.Lines(string(data)) {
+		if id, _, _ := strings.Cut(line, ","); id != "Id" && !seen[id] {
+			seen[id] = true
+			person += id + ",1980-01-01,,,\n"
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "person.csv"), []byte(person), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
 // said is what outsider.py prints of a table.
 type said struct {
 	Rows, Missing, Extra int64
@@ -72,9 +102,13 @@ func TestImportAgainstDuckDB(t *testing.T) {
 	}{
 		{"gibleed-omop53", 12, map[string]int64{"observation_period": 2649}},
 		{"synthea27nj-omop54", 11, nil},
+		{"fitbit-kaggle", 3, nil},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			from := sharedData(t, x.name)
+			if x.name == "fitbit-kaggle" {
+				from = withPersons(t, from)
+			}
 			r, report := imported(t, from, testOptions)
 			var theirs map[string]said
 			if err := json.Unmarshal(python(t, "testdata/outsider.py", from, r.Dir()), &theirs); err != nil {
