@@ -22,7 +22,7 @@ func newSite(t *testing.T) site {
 	return s
 }
 
-func (s site) configure(t *testing.T, tier, more string) {
+func (s site) configure(t testing.TB, tier, more string) {
 	t.Helper()
 	text := fmt.Sprintf("repository = %q\ntier = %q\nledger = %q\nkey = %q\n%s", s.repository, tier, s.ledger, filepath.Join(s.dir, "key.pem"), more)
 	if err := os.WriteFile(s.config, []byte(text), 0o600); err != nil {

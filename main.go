@@ -262,10 +262,14 @@ type importCommand struct {
 	CDR     string `required:"" help:"Version of the curated data repository, such as R2024Q3R9."`
 	CutOff  string `required:"" placeholder:"YYYY-MM-DD" help:"Last day of the data."`
 	Lenient bool   `help:"Drop and count rows that cannot be read, instead of stopping."`
+	Curated bool   `help:"Say that the registered tier's rules have been applied to the tables: dates shifted, answers generalised, participants of 89 and over left out."`
 }
 
 // Run imports and reports.
 func (c *importCommand) Run(ctx context.Context) error {
+	if c.Tier == string(plan.Registered) && !c.Curated {
+		return exit{exitUsage, errors.New("an import applies no rules of the registered tier: import tables to which they have been applied, and say so with --curated, or choose --tier controlled")}
+	}
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
 	defer stop()
 	report, err := curate.Import(ctx, c.From, c.To, curate.ImportOptions{

@@ -175,9 +175,18 @@ var unescape = strings.NewReplacer("&lt;", "<", "&gt;", ">", "&#34;", `"`, "&#39
 // TestTour runs the tour with nbclient and by hand in JupyterLab: the same tables,
 // and the refused cell shows its card and no row.
 func TestTour(t *testing.T) {
-	const tour = "notebooks/examples/tour.ipynb"
+	if seen := tour(t); seen.tables < 5 || seen.same != seen.tables || seen.cards != 1 || seen.charts != 1 {
+		t.Errorf("%+v", seen)
+	}
+}
+
+// seen counts what the tour shows.
+type seen struct{ tables, same, cards, charts int }
+
+func tour(t testing.TB) (n seen) {
+	const notebook = "notebooks/examples/tour.ipynb"
 	var byClient [][]output
-	if err := json.Unmarshal(jupyter(t, "run_nbclient.py", tour, "weir"), &byClient); err != nil {
+	if err := json.Unmarshal(jupyter(t, "run_nbclient.py", notebook, "weir"), &byClient); err != nil {
 		t.Fatal(err)
 	}
 	outsider(t, "Chromium ($WEIR_CHROMIUM)", os.Getenv("WEIR_CHROMIUM"))
@@ -189,33 +198,30 @@ func TestTour(t *testing.T) {
 		Tables [][][]string
 		Images int
 	}
-	if err := json.Unmarshal(jupyter(t, "run_lab.py", tour, "artefacts/tour.png"), &byHand); err != nil {
+	if err := json.Unmarshal(jupyter(t, "run_lab.py", notebook, "artefacts/tour.png"), &byHand); err != nil {
 		t.Fatal(err)
 	}
-	tables, cards, charts := 0, 0, 0
 	for i, outputs := range byClient {
 		var want [][][]string
 		for _, o := range outputs {
 			want = append(want, tablesOf(o.Data["text/html"])...)
 			if o.Data["image/svg+xml"] != "" && byHand[i].Images == 1 {
-				charts++
+				n.charts++
 			}
-			if strings.HasPrefix(o.Data["text/plain"], "Refused: ") {
-				cards++
-				if !strings.Contains(byHand[i].Text, "Refused: rows of participants are not released.") ||
-					!strings.Contains(byHand[i].Text, "Data User Code of Conduct") {
-					t.Errorf("cell %d shows no refusal card: %s", i+1, byHand[i].Text)
-				}
+			if strings.HasPrefix(o.Data["text/plain"], "Refused: ") &&
+				strings.Contains(byHand[i].Text, "Refused: rows of participants are not released.") &&
+				strings.Contains(byHand[i].Text, "Data User Code of Conduct") {
+				n.cards++
 			}
 		}
-		if len(want) > 0 && !reflect.DeepEqual(byHand[i].Tables, want) {
+		n.tables += len(want)
+		if reflect.DeepEqual(byHand[i].Tables, append([][][]string{}, want...)) {
+			n.same += len(want)
+		} else {
 			t.Errorf("cell %d: JupyterLab shows\n%q\nnbclient has\n%q", i+1, byHand[i].Tables, want)
 		}
-		tables += len(want)
 	}
-	if tables < 5 || cards != 1 || charts != 1 {
-		t.Errorf("%d tables, %d refusal cards, %d charts", tables, cards, charts)
-	}
+	return n
 }
 
 // The canaries stand in a repository where only one participant has each.
@@ -319,6 +325,13 @@ everyone.By(ids.EachConcept()).Count()`,
 // through them recorded: no byte of it, of any file the kernel writes, or of its
 // log holds a canary.
 func TestCanary(t *testing.T) {
+	if leaks, _ := canaryLeaks(t); len(leaks) > 0 {
+		t.Error(strings.Join(leaks, "\n"))
+	}
+}
+
+// canaryLeaks says where a canary was found in how many bytes.
+func canaryLeaks(t testing.TB) (leaks []string, searched int) {
 	dir := t.TempDir()
 	canaries(t, filepath.Join(dir, "repository"))
 	config := filepath.Join(dir, "weir.toml")
@@ -327,7 +340,7 @@ func TestCanary(t *testing.T) {
 	if err := errorsOf(os.WriteFile(config, []byte(text), 0o600), os.Mkdir(filepath.Join(dir, "written"), 0o700)); err != nil {
 		t.Fatal(err)
 	}
-	tap := newTap(t)
+	tap := new(tap)
 	connection, theirs := filepath.Join(dir, "kernel.json"), filepath.Join(dir, "client.json")
 	tap.connect(t, connection, theirs)
 	kernel := exec.Command(filepath.Join(home(t), "bin/weir"), "--config", config, "kernel", "--connection-file", connection)
@@ -367,10 +380,12 @@ func TestCanary(t *testing.T) {
 	for place, b := range places {
 		for _, canary := range canaryForms() {
 			if i := bytes.Index(b, canary); i >= 0 {
-				t.Errorf("%s holds %q: …%s…", place, canary, b[max(0, i-100):min(len(b), i+100)])
+				leaks = append(leaks, fmt.Sprintf("%s holds %q: …%s…", place, canary, b[max(0, i-100):min(len(b), i+100)]))
 			}
 		}
+		searched += len(b)
 	}
+	return leaks, searched
 }
 
 // canaryForms are the ways in which a canary could be written.
@@ -395,8 +410,6 @@ type tap struct {
 	seen bytes.Buffer
 }
 
-func newTap(t *testing.T) *tap { return &tap{} }
-
 func (p *tap) bytes() []byte {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -405,7 +418,7 @@ func (p *tap) bytes() []byte {
 
 // connect writes a connection file for the kernel and one for the client, whose
 // ports lead through the tap.
-func (p *tap) connect(t *testing.T, kernel, client string) {
+func (p *tap) connect(t testing.TB, kernel, client string) {
 	t.Helper()
 	ours := map[string]any{"transport": "tcp", "ip": "127.0.0.1", "key": strings.Repeat("0123456789abcdef", 3), "signature_scheme": "hmac-sha256", "kernel_name": "weir"}
 	theirs := map[string]any{}
@@ -470,4 +483,115 @@ func (p *tap) Write(b []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.seen.Write(b)
+}
+
+// gibleedSite imports GiBleed and configures a site for it.
+func gibleedSite(t testing.TB) site {
+	t.Helper()
+	dir := t.TempDir()
+	s := site{dir, filepath.Join(dir, "weir.toml"), filepath.Join(dir, "repository"), filepath.Join(dir, "ledger")}
+	if out, stderr, code := weir(t, dir, "data", "import", sharedData(t, "gibleed-omop53"), s.repository,
+		"--name", "gibleed", "--tier", "controlled", "--cdr", "gibleed-5.3", "--cut-off", "2019-12-31"); code != 0 {
+		t.Fatal(out, stderr)
+	}
+	s.configure(t, "controlled", "")
+	return s
+}
+
+// gibleedCells ask for everything that a table shows of GiBleed.
+var gibleedCells = []string{
+	`cdr := ds.Open("gibleed")
+cdr`,
+	`observed := cdr.Table("observation_period")
+everyone, sex := cdr.Everyone(), cdr.SexAtBirth()
+everyone.By(cdr.Condition().During(observed).EachConcept()).Count()`,
+	`everyone.By(cdr.Drug().EachConcept(), sex).Count()`,
+	`everyone.By(cdr.Procedure().EachConcept()).Count()`,
+	`bleed := cdr.Condition(192671).First()
+age := cdr.AgeAt(bleed)
+bleeding := cdr.Cohort("GI bleed").Entry(bleed).Include(age.Between(20, 80)).Exclude(cdr.Drug(1124300).Before(bleed))
+bleeding.Attrition()`,
+	`celecoxib := cdr.Drug(1118084).Before(bleed).Exists()
+bleeding.By(sex, age.BandsOf(5, 20, 80), cdr.Race()).Summarise(age.Mean(), celecoxib.Proportion(), celecoxib.Count())`,
+	`everyone.By(cdr.Age().BandsOf(1, 30, 110), sex).Count()`,
+	`everyone.By(cdr.Visit().Occurrences().Bands(1, 2, 3), cdr.Birth().Year().BandsOf(5, 1900, 1990)).Count().Bar()`,
+}
+
+// smallNumbers are the numbers from 1 to 20 in the cells of an output's tables and
+// the bars of its charts.
+func smallNumbers(o output) (small []string, numbers int) {
+	texts := regexp.MustCompile(`<td[^>]*>(?:<em>)?([^<]*)|<title>([^<]*)</title></rect>`).FindAllStringSubmatch(o.Data["text/html"]+o.Data["image/svg+xml"], -1)
+	for _, m := range texts {
+		text := strings.ReplaceAll(m[1]+m[2], ",", "")
+		if n, err := strconv.Atoi(text); err == nil {
+			numbers++
+			if n >= 1 && n <= 20 {
+				small = append(small, text)
+			}
+		}
+	}
+	return small, numbers
+}
+
+// TestGuardOnGiBleed: no number from 1 to 20 in any output, over data of which
+// most cells are small.
+func TestGuardOnGiBleed(t *testing.T) {
+	small, numbers, hidden := guardOnGiBleed(t)
+	if len(small) > 0 {
+		t.Errorf("shown: %v", small)
+	}
+	if numbers < 300 || hidden < 100 {
+		t.Errorf("%d numbers, %d hidden: too few to show anything", numbers, hidden)
+	}
+}
+
+func guardOnGiBleed(t testing.TB) (small []string, numbers, hidden int) {
+	s := gibleedSite(t)
+	out := filepath.Join(s.dir, "out.ipynb")
+	if _, stderr, code := weir(t, s.dir, "--config", s.config, "run", notebook(t, gibleedCells...), "-o", out); code != 0 {
+		t.Fatal(stderr)
+	}
+	for _, o := range outputsOf(t, out) {
+		few, n := smallNumbers(o)
+		small = append(small, few...)
+		numbers += n
+		hidden += strings.Count(o.Data["text/html"], "<em>hidden</em>") + strings.Count(o.Data["image/svg+xml"], `url(#hidden)`)
+	}
+	return small, numbers, hidden
+}
+
+// outputsOf reads the outputs of a notebook, each representation as one string.
+func outputsOf(t testing.TB, path string) []output {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var nb struct {
+		Cells []struct {
+			Outputs []struct {
+				Type string                     `json:"output_type"`
+				Data map[string]json.RawMessage `json:"data"`
+			}
+		}
+	}
+	if err := json.Unmarshal(b, &nb); err != nil {
+		t.Fatal(err)
+	}
+	var out []output
+	for _, c := range nb.Cells {
+		for _, o := range c.Outputs {
+			one := output{Type: o.Type, Data: map[string]string{}}
+			for mime, raw := range o.Data {
+				var lines []string
+				if json.Unmarshal(raw, &lines) == nil {
+					one.Data[mime] = strings.Join(lines, "")
+				} else {
+					one.Data[mime] = string(raw)
+				}
+			}
+			out = append(out, one)
+		}
+	}
+	return out
 }

@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"weir/datasets/plan"
 	"weir/datasets/store"
@@ -312,7 +313,14 @@ func (c *compiler) answer(n *plan.Node) (*category, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.conceptLabels(ids, present), nil
+	cat := c.conceptLabels(ids, present)
+	for i, name := range cat.labels {
+		// All of Us names an answer after its question: "General Health: Excellent".
+		if at := strings.LastIndex(name, ": "); at >= 0 {
+			cat.labels[i] = name[at+2:]
+		}
+	}
+	return cat, nil
 }
 
 // conceptLabels turns concept ids into codes in the order of the ids. No concept

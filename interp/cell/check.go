@@ -43,9 +43,9 @@ func (k *checked) file(name, text string) *ast.File {
 	f, err := parser.ParseFile(k.fset, name, text, parser.SkipObjectResolution)
 	if list, ok := err.(scanner.ErrorList); ok {
 		for _, e := range list {
-			if strings.HasSuffix(e.Msg, "found 'EOF'") {
-				line, column := k.end()
-				k.errs.add(line, column, "the cell ends too early: %s", strings.TrimSuffix(e.Msg, ", found 'EOF'"))
+			if line, column := k.end(); e.Pos.Line-1 > line {
+				expected, _, _ := strings.Cut(e.Msg, ", found")
+				k.errs.add(line, column, "the cell ends too early: %s", expected)
 				break // what follows is of the same cause
 			}
 			k.errs.add(e.Pos.Line-1, e.Pos.Column, "%s", e.Msg)
