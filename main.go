@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -116,7 +117,7 @@ type runCommand struct {
 	CellTimeout time.Duration `help:"Limit of one cell, such as 10m."`
 	Timeout     time.Duration `help:"Limit of the whole run."`
 	Report      bool          `help:"Hide the cells' sources in the output."`
-	Show        bool          `help:"Print the outputs as text, too."`
+	Show        bool          `help:"Print the cells and their outputs as text, too."`
 	Quiet       bool          `short:"q" help:"Show no progress."`
 }
 
@@ -190,11 +191,14 @@ func failureOf(r *notebooks.Result) error {
 // batch runs a session's cells for the batch runner. It implements notebooks.Executor.
 type batch struct {
 	*session
-	show io.Writer // prints the outputs as text, too; nil for not
+	show io.Writer // prints cells and outputs as text, too; nil for not
 }
 
 // Execute implements notebooks.Executor.
 func (b batch) Execute(ctx context.Context, code string, count int, emit func(notebooks.Output)) notebooks.Outcome {
+	if b.show != nil {
+		fmt.Fprintf(b.show, "> %s\n\n", strings.ReplaceAll(code, "\n", "\n> "))
+	}
 	o := b.session.Execute(ctx, kernel.Request{Code: code, Count: count}, emitter{emit, b.show})
 	return notebooks.Outcome{
 		Failed:  o.Failed,

@@ -11,13 +11,16 @@ func (n *Node) String() string {
 		return "(empty)"
 	}
 	var b strings.Builder
-	n.write(&b)
+	n.whole(&b)
 	return b.String()
 }
 
-func (n *Node) write(b *strings.Builder) {
+func (n *Node) whole(b *strings.Builder) { n.write(b, func(m *Node) { m.whole(b) }) }
+
+// write writes the step, and its parts with part.
+func (n *Node) write(b *strings.Builder, part func(*Node)) {
 	if n.recv != nil {
-		n.recv.write(b)
+		part(n.recv)
 		b.WriteByte('.')
 	}
 	b.WriteString(n.op)
@@ -27,7 +30,7 @@ func (n *Node) write(b *strings.Builder) {
 			b.WriteString(", ")
 		}
 		if m, ok := a.(*Node); ok {
-			m.write(b)
+			part(m)
 		} else {
 			b.WriteString(literal(a))
 		}
@@ -49,7 +52,11 @@ func literal(a Arg) string {
 	return "?"
 }
 
-// Name is what a table calls the plan: the analyst's name, or the plan itself.
+// maxName is how much of a plan serves as a name, in characters.
+const maxName = 60
+
+// Name is what a table calls the plan: the analyst's name, or the plan with the
+// names of its parts.
 func (n *Node) Name() string {
 	if n == nil {
 		return "(empty)"
@@ -57,11 +64,23 @@ func (n *Node) Name() string {
 	if n.label != "" {
 		return n.label
 	}
-	s := []rune(n.String())
-	if len(s) > 60 {
-		s = append(s[:60], '…')
+	var b strings.Builder
+	n.short(&b)
+	if s := []rune(b.String()); len(s) > maxName {
+		return string(s[:maxName]) + "…"
 	}
-	return string(s)
+	return b.String()
+}
+
+// short writes the plan with the analyst's names for its parts.
+func (n *Node) short(b *strings.Builder) {
+	n.write(b, func(m *Node) {
+		if m.label != "" {
+			b.WriteString(m.label)
+		} else {
+			m.short(b)
+		}
+	})
 }
 
 const treeWidth = 100 // columns
