@@ -191,11 +191,14 @@ func TestSignature(t *testing.T) {
 	more["text/markdown"] = "x"
 	other, _, _ := ed25519.GenerateKey(nil)
 	for what, check := range map[string]func() error{
-		"another number":    func() error { _, err := Verify(public, statement, signature, changed); return err },
-		"one more form":     func() error { _, err := Verify(public, statement, signature, more); return err },
-		"another statement": func() error { _, err := Verify(public, strings.Replace(statement, "test", "best", 1), signature, r.MIME()); return err },
-		"another key":       func() error { _, err := Verify(other, statement, signature, r.MIME()); return err },
-		"no signature":      func() error { _, err := Verify(public, statement, "", r.MIME()); return err },
+		"another number": func() error { _, err := Verify(public, statement, signature, changed); return err },
+		"one more form":  func() error { _, err := Verify(public, statement, signature, more); return err },
+		"another statement": func() error {
+			_, err := Verify(public, strings.Replace(statement, "test", "best", 1), signature, r.MIME())
+			return err
+		},
+		"another key":  func() error { _, err := Verify(other, statement, signature, r.MIME()); return err },
+		"no signature": func() error { _, err := Verify(public, statement, "", r.MIME()); return err },
 	} {
 		if check() == nil {
 			t.Errorf("%s was accepted", what)
