@@ -39,7 +39,7 @@ check:
 
 lab: build venv
 	$(WEIR) install --sys-prefix $(VENV) > /dev/null
-	$(VENV)/bin/jupyter lab notebooks/examples/tour.ipynb
+	$(VENV)/bin/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks/examples/tour.ipynb
 
 bench:
 	go test -run '^$$' -bench . ./...

@@ -106,7 +106,21 @@ func (c *kernelCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if os.Getenv("JPY_PARENT_PID") != "" {
+		go endWithParent(cancel)
+	}
 	return kernel.Serve(ctx, c.ConnectionFile, s)
+}
+
+// endWithParent ends the kernel when the server that started it is gone, as
+// Jupyter's own kernels do: nobody could shut it down then.
+func endWithParent(end func()) {
+	for parent := os.Getppid(); os.Getppid() == parent; {
+		time.Sleep(time.Second)
+	}
+	end()
 }
 
 type runCommand struct {
