@@ -273,12 +273,15 @@ func canaries(t testing.TB, dir string) {
 	}
 	values[77] = canaryValue
 	field := func(name string, t store.Type) store.Field { return store.Field{Name: name, Type: t} }
+	concept := func(name string, indexed bool) store.Field {
+		return store.Field{Name: name, Type: store.Concept, Indexed: indexed, Concepts: []int32{8507, 8527, 8532, 8554, 201826, 3004410, 4_000_001}}
+	}
 	participant := field("participant", store.Integer)
-	table("person", []store.Field{participant, field("sex_at_birth_concept_id", store.Integer), field("race_concept_id", store.Integer), field("birth_date", store.Date)},
+	table("person", []store.Field{participant, concept("sex_at_birth_concept_id", false), concept("race_concept_id", false), field("birth_date", store.Date)},
 		who, ints(func(i int) int32 { return 8507 + int32(i%2)*25 }), one(8527, 4_000_001), one(0, canaryDate))
-	table("measurement", []store.Field{participant, field("measurement_concept_id", store.Integer), field("measurement_date", store.Date), field("value_as_number", store.Float), field("unit_concept_id", store.Integer)},
+	table("measurement", []store.Field{participant, concept("measurement_concept_id", true), field("measurement_date", store.Date), field("value_as_number", store.Float), concept("unit_concept_id", false)},
 		who, one(3004410, 4_000_001), one(18000, canaryDate), values, one(8554, 8554))
-	table("condition_occurrence", []store.Field{participant, field("condition_concept_id", store.Integer), field("condition_start_date", store.Date)},
+	table("condition_occurrence", []store.Field{participant, concept("condition_concept_id", true), field("condition_start_date", store.Date)},
 		who, one(201826, 4_000_001), one(18000, canaryDate))
 	names := []string{"HbA1c", "Type 2 diabetes mellitus", canaryLabel, "MALE", "FEMALE", "White", "percent"}
 	table("concept", []store.Field{field("concept_id", store.Integer), {Name: "concept_name", Type: store.Label, Labels: names},

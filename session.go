@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/pelletier/go-toml/v2"
@@ -198,9 +199,9 @@ func (h *host) decide(ctx context.Context, n *plan.Node) (guard.Release, error) 
 		}
 		return h.guard.Refuse(n, guard.RowLevel())
 	case "Chart":
-		table := n
-		for table.Kind() == "Chart" {
-			table = table.Recv()
+		table, err := charted(n)
+		if err != nil {
+			return guard.Release{}, err
 		}
 		r, err := h.release(ctx, table)
 		if err != nil {
@@ -208,13 +209,48 @@ func (h *host) decide(ctx context.Context, n *plan.Node) (guard.Release, error) 
 		}
 		return h.guard.Chart(n, r)
 	case "Table":
-		t, err := h.engine.Tabulate(ctx, n)
-		if err != nil {
-			return guard.Release{}, err
-		}
-		return h.guard.Table(n, t)
+		return h.table(ctx, n)
 	}
 	return guard.Release{}, &plan.Error{Op: n.Op(), Msg: fmt.Sprintf("a %s is not released", n.Kind()), At: n.At()}
+}
+
+// table answers a table: a view of one that was released, or a new one.
+func (h *host) table(ctx context.Context, n *plan.Node) (guard.Release, error) {
+	switch n.Op() {
+	case "SortBy", "SortByCount", "Top":
+		base, err := h.release(ctx, n.Recv())
+		if err != nil {
+			return base, err
+		}
+		return h.guard.View(n, base)
+	}
+	t, err := h.engine.Tabulate(h.withProgress(ctx, n), n)
+	if err != nil {
+		return guard.Release{}, err
+	}
+	return h.guard.Table(n, t)
+}
+
+// charted is the table that a chart shows.
+func charted(n *plan.Node) (*plan.Node, error) {
+	for n.Kind() == "Chart" && n.Op() != "Histogram" {
+		n = n.Recv()
+	}
+	return plan.Lower(n)
+}
+
+// slow is how long a plan may run before its progress is shown.
+const slow = time.Second
+
+// withProgress shows the progress of a plan that takes long, in tenths.
+func (h *host) withProgress(ctx context.Context, n *plan.Node) context.Context {
+	start, shown := time.Now(), 0
+	return engine.WithProgress(ctx, func(done, total int) {
+		if tenth := 10 * done / total; time.Since(start) > slow && tenth > shown {
+			shown = tenth
+			h.pub.Stream("stderr", fmt.Sprintf("%d%%\n", 10*tenth))
+		}
+	})
 }
 
 // open opens the session's repository, its ledger and its key, once.

@@ -25,6 +25,9 @@ type planned interface{ plan() *plan.Node }
 // The aliases below annotate parameters: the cell compiler reads them in a
 // signature to check constants and to complete inside quotes from the schema.
 
+// Operand is a number (int or float64) or a Number.
+type Operand = any
+
 // FieldName is a field of an event's table, as OMOP names it.
 type FieldName = string
 
@@ -61,8 +64,13 @@ func list[T any](vs []T) []plan.Arg {
 }
 
 func arg(v any) plan.Arg {
-	if p, ok := v.(planned); ok {
-		return p.plan()
+	switch v := v.(type) {
+	case planned:
+		return v.plan()
+	case int32:
+		return int64(v)
+	case float32:
+		return float64(v)
 	}
 	return v
 }

@@ -8,9 +8,11 @@ type Repository struct{ n *plan.Node }
 // Open opens the session's repository by name; any other name is refused.
 func Open(name string) Repository {
 	n := root("Open", name)
-	if _, err := plan.Run(n); err != nil {
+	r, err := plan.Run(n)
+	if err != nil {
 		panic(err)
 	}
+	plan.For(r.Schema)
 	return Repository{n}
 }
 
@@ -27,6 +29,17 @@ func (r Repository) Everyone() Cohort { return cohortOf(root("Everyone")) }
 
 // Cohort starts a named cohort of all participants, to be narrowed.
 func (r Repository) Cohort(name string) Cohort { return cohortOf(as(root("Cohort", name), name)) }
+
+// Search is the concepts whose name has all the words.
+func (r Repository) Search(words string) Concepts { return Concepts{root("Search", words)} }
+
+// Codes is a set of source codes; a final * stands for any suffix.
+func (r Repository) Codes(vocabulary, code string, more ...string) Concepts {
+	return Concepts{root("Codes", append([]plan.Arg{vocabulary}, with(code, more)...)...)}
+}
+
+// ConceptSet reads an ATLAS concept set expression.
+func (r Repository) ConceptSet(json string) Concepts { return Concepts{root("ConceptSet", json)} }
 
 // Concepts is a set of standard concepts.
 func (r Repository) Concepts(ids ...int) Concepts { return Concepts{root("Concepts", list(ids)...)} }
@@ -83,6 +96,12 @@ func (r Repository) Survey(questions ...int) Events { return domain("Survey", qu
 // Steps is one event a day of activity_summary, its value the steps.
 func (r Repository) Steps() Events { return domain("Steps", nil) }
 
+// Sleep is one event a night of sleep_daily_summary, its value the minutes asleep.
+func (r Repository) Sleep() Events { return domain("Sleep", nil) }
+
+// HeartRate is the events of heart_rate_summary, their value the lowest rate.
+func (r Repository) HeartRate() Events { return domain("HeartRate", nil) }
+
 // Table is the events of any other table by its name in the CDR.
 func (r Repository) Table(name TableName) Events { return Events{root("Table", name)} }
 
@@ -127,5 +146,13 @@ func (r Repository) ObservedFrom() Date { return Date{as(root("ObservedFrom"), "
 // ObservedUntil is the last day of observation.
 func (r Repository) ObservedUntil() Date { return Date{as(root("ObservedUntil"), "observed until")} }
 
+// Observed says whether one observation period covers the days around a moment.
+func (r Repository) Observed(m Moment, fromDay, toDay int) Bool {
+	return Bool{as(root("Observed", arg(m), fromDay, toDay), "observed")}
+}
+
 // Answer is the latest answer to a question with one answer.
 func (r Repository) Answer(question int) Category { return Category{root("Answer", question)} }
+
+// Answers is the answers to a question with several, one group each.
+func (r Repository) Answers(question int) Split { return Split{root("Answers", question)} }

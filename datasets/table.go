@@ -32,6 +32,15 @@ func show(n *plan.Node) {
 // As titles the table.
 func (t Table) As(title string) Table { return Table{as(t.n, title)} }
 
+// SortBy orders groups by a released number, hidden ones last.
+func (t Table) SortBy(s Stat) Table { return Table{then(t.n, "SortBy", s.n)} }
+
+// SortByCount orders groups by their participants, the most first, hidden ones last.
+func (t Table) SortByCount() Table { return Table{then(t.n, "SortByCount")} }
+
+// Top keeps the first n groups of what was released.
+func (t Table) Top(n int) Table { return Table{then(t.n, "Top", n)} }
+
 // Err runs the table and says why it was refused, or nil.
 func (t Table) Err() error {
 	r, err := plan.Run(t.n)
@@ -73,6 +82,19 @@ func (t Table) Group(labels ...string) Group {
 	panic(&Error{Op: "Group", Msg: "no group " + strings.Join(labels, ", ") + " was released",
 		Way: "range over .Groups() to see those that were"})
 }
+
+// Total is the group of everyone, where the table has one.
+func (t Table) Total() Group {
+	for _, g := range t.Groups() {
+		if !slices.ContainsFunc(g.g.Labels, func(l string) bool { return l != plan.Total }) {
+			return g
+		}
+	}
+	panic(&Error{Op: "Total", Msg: "the table has no total", Way: "add .WithTotals() to the groups"})
+}
+
+// Participants is the number of participants in all, where the table has a total.
+func (t Table) Participants() Cell { return t.Total().Participants() }
 
 // Labels is a key's labels, one a group.
 func (t Table) Labels(k Key) []string {
@@ -121,6 +143,17 @@ func (g Group) Cell(s Stat) Cell {
 		}
 	}
 	panic(&Error{Op: "Cell", Msg: "the table has no " + s.n.Name(), Way: "use a statistic that was given to Summarise"})
+}
+
+// Cells is the group's numbers for a statistic that has several: three for Quartiles, five for Box, one a label for Shares.
+func (g Group) Cells(s Stat) []Cell {
+	var out []Cell
+	for i, c := range g.r.Columns {
+		if c.Stat == s.n.ID() {
+			out = append(out, Cell{g.g.Cells[i]})
+		}
+	}
+	return out
 }
 
 // Float is the group's number for a statistic, NaN when hidden.
@@ -174,6 +207,24 @@ func (c Chart) plan() *plan.Node { return c.n }
 
 // Bar is a bar chart: first key along x, second by colour, first statistic as height.
 func (t Table) Bar() Chart { return Chart{then(t.n, "Bar")} }
+
+// Line is a line chart.
+func (t Table) Line() Chart { return Chart{then(t.n, "Line")} }
+
+// BoxPlot is a box plot of the statistic Box; whiskers at the 5th and 95th percentile.
+func (t Table) BoxPlot() Chart { return Chart{then(t.n, "BoxPlot")} }
+
+// Heatmap is a heat map of two keys.
+func (t Table) Heatmap() Chart { return Chart{then(t.n, "Heatmap")} }
+
+// Sankey is the flow from key to key.
+func (t Table) Sankey() Chart { return Chart{then(t.n, "Sankey")} }
+
+// Stacked stacks bars to 100%.
+func (c Chart) Stacked() Chart { return Chart{then(c.n, "Stacked")} }
+
+// LogY makes the y axis logarithmic.
+func (c Chart) LogY() Chart { return Chart{then(c.n, "LogY")} }
 
 // String is the chart's definition.
 func (c Chart) String() string { return c.n.Tree() }

@@ -52,7 +52,7 @@ func newChart(n *plan.Node, r *plan.Result) (*chart, error) {
 		column = 0
 	}
 	step := n
-	for ; step.Kind() == "Chart"; step = step.Recv() {
+	for ; step.Kind() == "Chart" && step.Op() != "Histogram"; step = step.Recv() {
 		switch step.Op() {
 		case "Title":
 			if c.title == "" {

@@ -22,6 +22,7 @@ type released struct {
 	mime     map[string]string
 	metadata map[string]any
 	result   *plan.Result
+	table    *protected // of a table
 }
 
 // MIME is the representations of the result by MIME type.

@@ -2,6 +2,7 @@ package guard
 
 import (
 	"html"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -17,7 +18,61 @@ const (
 
 // render is the table as text and as HTML.
 func (p *protected) render(title string) map[string]string {
+	p = p.laidOut()
 	return map[string]string{mimePlain: p.text(title), mimeHTML: p.html(title)}
+}
+
+// laidOut is the table as people read it: a crosstab with one key across, a first
+// table and a description with a line for each number.
+func (p *protected) laidOut() *protected {
+	switch p.layout {
+	case "Crosstab":
+		return p.pivoted()
+	case "Table1", "Describe":
+		return p.transposed()
+	}
+	return p
+}
+
+// pivoted has the first key's labels down and the second's across.
+func (p *protected) pivoted() *protected {
+	out := &protected{keys: []string{p.keys[0] + " / " + p.keys[1]}, notes: p.notes}
+	at := map[string]int{}
+	for _, r := range p.rows {
+		if !slices.Contains(out.columns, r.labels[1]) {
+			out.columns = append(out.columns, r.labels[1])
+		}
+	}
+	for _, r := range p.rows {
+		i, ok := at[r.labels[0]]
+		if !ok {
+			i = len(out.rows)
+			at[r.labels[0]] = i
+			out.rows = append(out.rows, row{[]string{r.labels[0]}, make([]plan.Cell, len(out.columns))})
+		}
+		out.rows[i].cells[slices.Index(out.columns, r.labels[1])] = r.cells[0]
+	}
+	return out
+}
+
+// transposed has a line for each number and a column for each group.
+func (p *protected) transposed() *protected {
+	out := &protected{keys: []string{""}, notes: p.notes}
+	for _, r := range p.rows {
+		label := strings.Join(r.labels, ", ")
+		if len(r.labels) == 0 {
+			label = "all"
+		}
+		out.columns = append(out.columns, label)
+	}
+	for c, name := range p.columns {
+		line := row{labels: []string{name}}
+		for _, r := range p.rows {
+			line.cells = append(line.cells, r.cells[c])
+		}
+		out.rows = append(out.rows, line)
+	}
+	return out
 }
 
 func (p *protected) header() []string { return append(p.keys[:len(p.keys):len(p.keys)], p.columns...) }
@@ -128,7 +183,7 @@ func (g *Guard) Card(n *plan.Node, participants int64) (Release, error) {
 // to do instead.
 func (g *Guard) Refuse(n *plan.Node, why *plan.Refusal) (Release, error) {
 	p := &protected{keys: []string{"column", "type", "definition"}}
-	for _, c := range columnsOf(n) {
+	for _, c := range n.Columns() {
 		p.rows = append(p.rows, row{labels: []string{c.Name(), strings.ToLower(string(c.Kind())), c.String()}})
 	}
 	head := "Refused: " + why.Reason + "."
@@ -141,17 +196,6 @@ func (g *Guard) Refuse(n *plan.Node, why *plan.Refusal) (Release, error) {
 	}
 	r := &released{title: why.Reason, mime: map[string]string{mimePlain: text, mimeHTML: page}, result: &plan.Result{Refused: why}}
 	return g.record("refusal", n, why, r)
-}
-
-// columnsOf is the columns of the frame that a plan is about.
-func columnsOf(n *plan.Node) []*plan.Node {
-	var out []*plan.Node
-	for ; n != nil; n = n.Recv() {
-		if n.Op() == "Frame" || n.Op() == "With" {
-			out = append(n.Nodes(0), out...)
-		}
-	}
-	return out
 }
 
 // RowLevel is the refusal of rows of participants.

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"sort"
@@ -127,7 +128,7 @@ func (im *importer) write(b *store.Builder, c *columns) error {
 	if err := c.inOrder(im.report.Participants); err != nil {
 		return err
 	}
-	out, err := newBatches(b, c.shape)
+	out, err := newBatches(b, c.shape.withConcepts(c.distinct))
 	if err != nil {
 		return err
 	}
@@ -143,6 +144,15 @@ func (im *importer) write(b *store.Builder, c *columns) error {
 		from = to
 	}
 	return out.close()
+}
+
+// distinct is the values of a field in ascending order, the sentinel too where one is missing.
+func (c *columns) distinct(field int) []int32 {
+	seen := map[int32]bool{}
+	for _, v := range c.ints[field] {
+		seen[v] = true
+	}
+	return slices.Sorted(maps.Keys(seen))
 }
 
 // inOrder sorts rows by participant, date and place, and the vocabulary by its ids.

@@ -16,7 +16,7 @@ func TestPolarsReadsIt(t *testing.T) {
 	if err := json.Unmarshal(python(t, "testdata/columns.py", r.Dir()), &theirs); err != nil {
 		t.Fatal(err)
 	}
-	types := map[store.Type]string{store.Integer: "Int32", store.Label: "Int32", store.Date: "Date", store.Float: "Float64"}
+	types := map[store.Type]string{store.Integer: "Int32", store.Concept: "Int32", store.Label: "Int32", store.Date: "Date", store.Float: "Float64"}
 	fields := 0
 	for _, info := range r.Tables {
 		c := whole(t, r, info.Name)

@@ -85,7 +85,7 @@ func (im *importer) extend(ctx context.Context, c *columns) (*columns, error) {
 	}
 	if !c.has("sex_at_birth_concept_id") && c.has("gender_concept_id") {
 		i := slices.IndexFunc(c.shape.fields, func(f store.Field) bool { return f.Name == "gender_concept_id" })
-		c = c.with(store.Field{Name: "sex_at_birth_concept_id", Type: store.Integer}, slices.Clone(c.ints[i]))
+		c = c.with(store.Field{Name: "sex_at_birth_concept_id", Type: store.Concept}, slices.Clone(c.ints[i]))
 		im.report.Notes = append(im.report.Notes, "sex_at_birth_concept_id is gender_concept_id, which OMOP defines as the sex at birth")
 	}
 	return c, nil

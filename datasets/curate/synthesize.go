@@ -153,8 +153,9 @@ func permutation(d *dice, n int) []int32 {
 // build writes all tables, each closed in the order of tables.go.
 func (w *world) build(ctx context.Context, b *store.Builder, progress Progress) error {
 	var tables []*batches
+	all := w.vocabulary.ids()
 	for _, s := range (newStride(w)).all {
-		t, err := newBatches(b, s.shape)
+		t, err := newBatches(b, s.shape.withConcepts(func(int) []int32 { return all }))
 		if err != nil {
 			return err
 		}

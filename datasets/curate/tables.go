@@ -8,21 +8,22 @@ import (
 )
 
 // The tables of a repository, fields in order. A field is NAME or NAME:TYPE; a
-// …concept_id is an integer and a …date is a date. "!" marks what a source must
-// have and what no row may lack. The tables above the line have one row or more
-// a participant, and participant is their first field.
+// …date is a date, and a …concept_id a concept above the line and an integer below
+// it. "!" marks what a source must have and what no row may lack, "+" the concept
+// by which rows can be found. The tables above the line have one row or more a
+// participant, and participant is their first field.
 const tableList = `
 person: gender_concept_id birth_date! race_concept_id ethnicity_concept_id sex_at_birth_concept_id gender_identity_concept_id state_of_residence_concept_id
 observation_period: observation_period_start_date! observation_period_end_date! period_type_concept_id
-visit_occurrence: visit_concept_id! visit_start_date! visit_end_date visit_type_concept_id visit_source_concept_id
-condition_occurrence: condition_concept_id! condition_start_date! condition_end_date condition_type_concept_id condition_status_concept_id condition_source_concept_id
-drug_exposure: drug_concept_id! drug_exposure_start_date! drug_exposure_end_date drug_type_concept_id refills:integer quantity:number days_supply:integer route_concept_id drug_source_concept_id
-procedure_occurrence: procedure_concept_id! procedure_date! procedure_type_concept_id modifier_concept_id quantity:integer procedure_source_concept_id
-device_exposure: device_concept_id! device_exposure_start_date! device_exposure_end_date device_type_concept_id quantity:integer device_source_concept_id
-measurement: measurement_concept_id! measurement_date! measurement_type_concept_id operator_concept_id value_as_number:number value_as_concept_id unit_concept_id range_low:number range_high:number measurement_source_concept_id
-observation: observation_concept_id! observation_date! observation_type_concept_id value_as_number:number value_as_concept_id qualifier_concept_id unit_concept_id observation_source_concept_id
+visit_occurrence: visit_concept_id+! visit_start_date! visit_end_date visit_type_concept_id visit_source_concept_id
+condition_occurrence: condition_concept_id+! condition_start_date! condition_end_date condition_type_concept_id condition_status_concept_id condition_source_concept_id
+drug_exposure: drug_concept_id+! drug_exposure_start_date! drug_exposure_end_date drug_type_concept_id refills:integer quantity:number days_supply:integer route_concept_id drug_source_concept_id
+procedure_occurrence: procedure_concept_id+! procedure_date! procedure_type_concept_id modifier_concept_id quantity:integer procedure_source_concept_id
+device_exposure: device_concept_id+! device_exposure_start_date! device_exposure_end_date device_type_concept_id quantity:integer device_source_concept_id
+measurement: measurement_concept_id+! measurement_date! measurement_type_concept_id operator_concept_id value_as_number:number value_as_concept_id unit_concept_id range_low:number range_high:number measurement_source_concept_id
+observation: observation_concept_id+! observation_date! observation_type_concept_id value_as_number:number value_as_concept_id qualifier_concept_id unit_concept_id observation_source_concept_id
 death: death_date! death_type_concept_id cause_concept_id cause_source_concept_id
-ds_survey: survey:label! survey_date! question_concept_id! answer_concept_id
+ds_survey: survey:label! survey_date! question_concept_id+! answer_concept_id
 activity_summary: date! steps:integer very_active_minutes:number fairly_active_minutes:number lightly_active_minutes:number sedentary_minutes:number calories_out:number
 sleep_daily_summary: sleep_date! is_main_sleep:label minute_asleep:integer minute_in_bed:integer
 heart_rate_summary: date! zone_name:label! min_heart_rate:integer max_heart_rate:integer minute_in_zone:integer
@@ -64,7 +65,12 @@ func appendShape(to []*shape, line string, participants bool) []*shape {
 	}
 	for _, f := range strings.Fields(fields) {
 		f, must := strings.CutSuffix(f, "!")
+		f, indexed := strings.CutSuffix(f, "+")
 		field := parseField(f)
+		field.Indexed = indexed
+		if participants && strings.HasSuffix(field.Name, "concept_id") {
+			field.Type = store.Concept
+		}
 		s.fields = append(s.fields, field)
 		s.required[field.Name] = must
 	}
@@ -110,6 +116,19 @@ func (s *shape) withLabels(labels map[string][]string) *shape {
 	out.fields = slices.Clone(s.fields)
 	for i, f := range out.fields {
 		out.fields[i].Labels = labels[f.Name]
+	}
+	return &out
+}
+
+// withConcepts is the shape with the dictionaries of its concept fields, given by
+// the number of the field.
+func (s *shape) withConcepts(of func(field int) []int32) *shape {
+	out := *s
+	out.fields = slices.Clone(s.fields)
+	for i, f := range out.fields {
+		if f.Type == store.Concept {
+			out.fields[i].Concepts = of(i)
+		}
 	}
 	return &out
 }

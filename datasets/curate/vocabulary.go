@@ -147,6 +147,16 @@ func (v *vocabulary) descents() (out []descent) {
 }
 
 // write makes the tables concept and concept_ancestor.
+// ids is every concept's, 0 for none and the sentinel of a missing one, in ascending order.
+func (v *vocabulary) ids() []int32 {
+	out := []int32{store.Missing, 0}
+	for _, c := range v.concepts {
+		out = append(out, c.id)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
 func (v *vocabulary) write(b *store.Builder) error {
 	names := newColumns(shapeOf("concept"))
 	labels := make([]labels, len(names.shape.fields))

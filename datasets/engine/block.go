@@ -2,18 +2,31 @@ package engine
 
 import (
 	"weir/datasets/store"
+	"weir/datasets/tally"
 )
 
-// block is one stride of participants while a worker evaluates a plan for it.
+// block is one stride of participants while a worker evaluates a plan for it, or
+// an expansion of one: entries that are a participant and a group of a split.
 // Vectors belong to slots, one a step of the plan; they are reused for the
 // worker's next block.
 type block struct {
 	stride int
 	first  int32 // index of the first participant
-	n      int   // participants
+	n      int   // participants, or entries of an expansion
 	turn   int   // counts the worker's blocks; a slot filled in this turn is not evaluated again
 	filled []int
 	slots  []any
+
+	prints []tally.Print // of the participants
+	*expanded
+}
+
+// expanded is what an expansion adds to a block.
+type expanded struct {
+	base  *block
+	owner []int32   // participant of each entry, within base
+	code  []int32   // group of each entry
+	entry [][]int32 // by source, entry of each of its rows, -1 for none
 }
 
 func newBlock(slots int) *block {
@@ -25,9 +38,15 @@ func (b *block) start(k, participants int) {
 	b.stride, b.first = k, int32(k*store.Stride)
 	b.n = min(store.Stride, participants-k*store.Stride)
 	b.turn++
+	if b.prints == nil {
+		b.prints = make([]tally.Print, store.Stride)
+	}
+	for i := range b.n {
+		b.prints[i] = tally.PrintOf(b.first + int32(i))
+	}
 }
 
-// The vectors of a block: one value a participant.
+// The vectors of a block: one value an entry.
 type (
 	numbers = []float64 // NaN is missing
 	truths  = []int8    // no, yes, unknown
@@ -51,8 +70,8 @@ func truth(t bool) int8 {
 // column is a compiled step: it fills and returns the block's vector of its slot.
 type column[T any] func(*block) []T
 
-// vector makes a compiled step of fill, which writes one value a participant. It
-// is evaluated once a block.
+// vector makes a compiled step of fill, which writes one value an entry. It is
+// evaluated once a block.
 func vector[T any](c *compiler, fill func(*block, []T)) column[T] {
 	slot := c.slot()
 	return func(b *block) []T {
@@ -61,7 +80,7 @@ func vector[T any](c *compiler, fill func(*block, []T)) column[T] {
 		}
 		v, _ := b.slots[slot].([]T)
 		if cap(v) < b.n {
-			v = make([]T, store.Stride)
+			v = make([]T, max(b.n, store.Stride))
 		}
 		v = v[:b.n]
 		fill(b, v)
@@ -70,32 +89,72 @@ func vector[T any](c *compiler, fill func(*block, []T)) column[T] {
 	}
 }
 
-// selection is rows of a table that belong to a block, in the table's order.
+// constant is the same value for every entry.
+func constant[T any](c *compiler, x T) column[T] {
+	return vector(c, func(_ *block, out []T) {
+		for i := range out {
+			out[i] = x
+		}
+	})
+}
+
+// gathered is a column of participants as one of the entries of an expansion.
+func gathered[T any](c *compiler, of column[T], err error) (column[T], error) {
+	if err != nil {
+		return nil, err
+	}
+	return vector(c, func(b *block, out []T) {
+		v := of(b.base)
+		for i, p := range b.owner {
+			out[i] = v[p]
+		}
+	}), nil
+}
+
+// source has the columns that events' rows are read from: a record batch, or rows
+// that Union or Eras made.
+type source interface {
+	Int32(field string) []int32
+	Float64(field string) []float64
+}
+
+// selection is rows of a source that belong to a block, in order of participant and date.
 type selection struct {
-	batch *store.Batch // nil when there are none
-	rows  []int32      // row numbers in the batch
+	source         // nil when there are no rows
+	rows   []int32 // row numbers in the source
+	who    []int32 // the entry of each
 }
 
 // rowsOf is a compiled step that selects rows.
 type rowsOf func(*block) selection
 
-func selecting(c *compiler, fill func(*block, []int32) selection) rowsOf {
+// selecting makes a compiled step of fill, which may use the rows and who of its
+// argument as scratch.
+func selecting(c *compiler, fill func(*block, selection) selection) rowsOf {
 	slot := c.slot()
 	return func(b *block) selection {
 		if b.filled[slot] == b.turn {
 			return b.slots[slot].(selection)
 		}
 		old, _ := b.slots[slot].(selection)
-		s := fill(b, old.rows[:0])
+		s := fill(b, selection{rows: old.rows[:0], who: old.who[:0]})
 		b.slots[slot], b.filled[slot] = s, b.turn
 		return s
 	}
 }
 
-// pick is at most one row a participant.
-type pick struct {
-	batch *store.Batch
-	rows  []int32 // row of each participant, -1 for none
+// held is something of a step's own that lives as long as the worker's block.
+func held[T any](c *compiler) func(*block) *T {
+	slot := c.slot()
+	return func(b *block) *T {
+		v, ok := b.slots[slot].(*T)
+		if !ok {
+			v = new(T)
+			b.slots[slot] = v
+		}
+		return v
+	}
 }
 
-type pickOf func(*block) pick
+// scratch is a vector that a step of another slot writes and reads within one fill.
+func scratch[T any](c *compiler) column[T] { return vector(c, func(*block, []T) {}) }

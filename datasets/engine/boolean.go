@@ -2,11 +2,14 @@ package engine
 
 import (
 	"math"
+	"slices"
+	"strings"
 
 	"weir/datasets/plan"
 	"weir/datasets/store"
 )
 
+// boolean compiles a Bool by its operation.
 func (c *compiler) boolean(n *plan.Node) (column[int8], error) {
 	switch n.Op() {
 	case "Exists":
@@ -23,6 +26,8 @@ func (c *compiler) boolean(n *plan.Node) (column[int8], error) {
 			return nil, err
 		}
 		return c.negate(any), nil
+	case "AtLeastOf":
+		return c.atLeastOf(n)
 	case "Not":
 		x, err := c.truths(n.Recv())
 		if err != nil {
@@ -33,8 +38,12 @@ func (c *compiler) boolean(n *plan.Node) (column[int8], error) {
 		return c.missing(n.Recv(), yes)
 	case "Known":
 		return c.missing(n.Recv(), no)
+	case "OrElse":
+		return c.truthOrElse(n)
 	case "HasEHR", "HasFitbit":
 		return c.has(n)
+	case "Observed":
+		return c.observed(n)
 	}
 	switch n.Recv().Kind() {
 	case "Events": // AtLeast
@@ -42,21 +51,29 @@ func (c *compiler) boolean(n *plan.Node) (column[int8], error) {
 	case "Number":
 		return c.compare(n)
 	case "Category":
-		return c.labelled(n)
+		return c.labelTest(n)
 	case "Date":
 		return c.order(n)
 	}
 	return nil, unknownOp(n)
 }
 
-// junction is Kleene's and, or: one no (yes) decides, otherwise an unknown stays unknown.
-func (c *compiler) junction(and bool, parts []*plan.Node) (column[int8], error) {
+func (c *compiler) all(parts []*plan.Node) ([]column[int8], error) {
 	cols := make([]column[int8], len(parts))
 	for i, p := range parts {
 		var err error
 		if cols[i], err = c.truths(p); err != nil {
 			return nil, err
 		}
+	}
+	return cols, nil
+}
+
+// junction is Kleene's and, or: one no (yes) decides, otherwise an unknown stays unknown.
+func (c *compiler) junction(and bool, parts []*plan.Node) (column[int8], error) {
+	cols, err := c.all(parts)
+	if err != nil {
+		return nil, err
 	}
 	decides := truth(!and)
 	return vector(c, func(b *block, out []int8) {
@@ -73,6 +90,32 @@ func (c *compiler) junction(and bool, parts []*plan.Node) (column[int8], error) 
 	}), nil
 }
 
+// atLeastOf is yes when enough hold, no when too few could, unknown otherwise.
+func (c *compiler) atLeastOf(n *plan.Node) (column[int8], error) {
+	cols, err := c.all(n.Nodes(0))
+	if err != nil {
+		return nil, err
+	}
+	least := n.Int(0)
+	return vector(c, func(b *block, out []int8) {
+		for i := range out {
+			hold, could := 0, 0
+			for _, col := range cols {
+				switch col(b)[i] {
+				case yes:
+					hold++
+				case unknown:
+					could++
+				}
+			}
+			out[i] = unknown
+			if hold >= least || hold+could < least {
+				out[i] = truth(hold >= least)
+			}
+		}
+	}), nil
+}
+
 func (c *compiler) negate(x column[int8]) column[int8] {
 	return vector(c, func(b *block, out []int8) {
 		for i, v := range x(b) {
@@ -82,6 +125,22 @@ func (c *compiler) negate(x column[int8]) column[int8] {
 			}
 		}
 	})
+}
+
+func (c *compiler) truthOrElse(n *plan.Node) (column[int8], error) {
+	x, err := c.truths(n.Recv())
+	if err != nil {
+		return nil, err
+	}
+	instead := truth(n.Args()[0].(bool))
+	return vector(c, func(b *block, out []int8) {
+		for i, v := range x(b) {
+			out[i] = v
+			if v == unknown {
+				out[i] = instead
+			}
+		}
+	}), nil
 }
 
 // missing compiles Missing (then is yes) and Known (then is no) of any column.
@@ -128,59 +187,79 @@ func each[T any](x column[T], missing func(T) bool) func(*block, func(int, bool)
 	}
 }
 
+// compare compares a number with one or two others; with a missing one, the result is unknown.
 func (c *compiler) compare(n *plan.Node) (column[int8], error) {
 	x, err := c.number(n.Recv())
 	if err != nil {
 		return nil, err
 	}
-	a := n.Float(0)
-	var test func(float64) bool
-	switch n.Op() {
-	case "Below":
-		test = func(v float64) bool { return v < a }
-	case "AtMost":
-		test = func(v float64) bool { return v <= a }
-	case "Above":
-		test = func(v float64) bool { return v > a }
-	case "AtLeast":
-		test = func(v float64) bool { return v >= a }
-	case "Is":
-		test = func(v float64) bool { return v == a }
-	case "Between":
-		hi := n.Float(1)
-		test = func(v float64) bool { return v >= a && v <= hi }
-	default:
+	y, err := c.operand(n.Args()[0])
+	if err != nil {
+		return nil, err
+	}
+	if n.Op() == "Between" {
+		z, err := c.operand(n.Args()[1])
+		if err != nil {
+			return nil, err
+		}
+		// lo <= x and x <= hi in Kleene's logic: one that is known to fail decides.
+		return vector(c, func(b *block, out []int8) {
+			u, v := y(b), z(b)
+			for i, a := range x(b) {
+				switch {
+				case a < u[i] || a > v[i]:
+					out[i] = no
+				case a >= u[i] && a <= v[i]:
+					out[i] = yes
+				default:
+					out[i] = unknown
+				}
+			}
+		}), nil
+	}
+	test := comparisons[n.Op()]
+	if test == nil {
 		return nil, unknownOp(n)
 	}
 	return vector(c, func(b *block, out []int8) {
-		for i, v := range x(b) {
+		v := y(b)
+		for i, a := range x(b) {
 			out[i] = unknown
-			if !math.IsNaN(v) {
-				out[i] = truth(test(v))
+			if !math.IsNaN(a) && !math.IsNaN(v[i]) {
+				out[i] = truth(test(a, v[i]))
 			}
 		}
 	}), nil
 }
 
-// labelled compiles Is and In.
-func (c *compiler) labelled(n *plan.Node) (column[int8], error) {
+// labelTest compiles the tests of labels.
+func (c *compiler) labelTest(n *plan.Node) (column[int8], error) {
 	cat, err := c.category(n.Recv())
 	if err != nil {
 		return nil, err
 	}
-	want := make([]int8, len(cat.labels))
+	var texts []string
+	for i := range n.Args() {
+		texts = append(texts, n.Text(i))
+	}
+	test := map[string]func(label string) bool{
+		"Is":        func(l string) bool { return slices.Contains(texts, l) },
+		"In":        func(l string) bool { return slices.Contains(texts, l) },
+		"HasPrefix": func(l string) bool { return strings.HasPrefix(l, texts[0]) },
+		"Contains":  func(l string) bool { return strings.Contains(l, texts[0]) },
+	}[n.Op()]
+	if test == nil {
+		return nil, unknownOp(n)
+	}
+	wanted := make([]int8, len(cat.labels))
 	for i, l := range cat.labels {
-		for j := range n.Args() {
-			if n.Text(j) == l {
-				want[i] = yes
-			}
-		}
+		wanted[i] = truth(test(l))
 	}
 	return vector(c, func(b *block, out []int8) {
 		for i, code := range cat.codes(b) {
 			out[i] = unknown
 			if code >= 0 {
-				out[i] = want[code]
+				out[i] = wanted[code]
 			}
 		}
 	}), nil
@@ -196,17 +275,13 @@ func (c *compiler) order(n *plan.Node) (column[int8], error) {
 	if err != nil {
 		return nil, err
 	}
-	var test func(a, b int32) bool
-	switch n.Op() {
-	case "Before":
-		test = func(a, b int32) bool { return a < b }
-	case "OnOrBefore":
-		test = func(a, b int32) bool { return a <= b }
-	case "After":
-		test = func(a, b int32) bool { return a > b }
-	case "OnOrAfter":
-		test = func(a, b int32) bool { return a >= b }
-	default:
+	test := map[string]func(a, b int32) bool{
+		"Before":     func(a, b int32) bool { return a < b },
+		"OnOrBefore": func(a, b int32) bool { return a <= b },
+		"After":      func(a, b int32) bool { return a > b },
+		"OnOrAfter":  func(a, b int32) bool { return a >= b },
+	}[n.Op()]
+	if test == nil {
 		return nil, unknownOp(n)
 	}
 	return vector(c, func(b *block, out []int8) {

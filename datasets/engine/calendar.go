@@ -2,6 +2,7 @@ package engine
 
 import (
 	"math"
+	"sync"
 	"time"
 
 	"weir/datasets/store"
@@ -31,16 +32,38 @@ func dayOf(year, month, dom int) int32 {
 	return int32(time.Date(year, time.Month(month), dom, 0, 0, 0, 0, time.UTC).Unix() / 86400)
 }
 
+// The days of which packed dates are looked up: 1880 to 2119.
+const (
+	firstPacked = -32872
+	lastPacked  = 54786
+)
+
+// packedDays are dates as year·512 + month·32 + day, so that a difference of two
+// divided by 512 is the completed years between them. New fills it.
+var packedDays [lastPacked - firstPacked + 1]int32
+
+var packDays = sync.OnceFunc(func() {
+	for i := range packedDays {
+		packedDays[i] = pack(int32(i + firstPacked))
+	}
+})
+
+func pack(day int32) int32 {
+	y, m, d := civil(day)
+	return int32(y*512 + m*32 + d)
+}
+
+func packed(day int32) int32 {
+	if i := int(day) - firstPacked; i >= 0 && i < len(packedDays) {
+		return packedDays[i]
+	}
+	return pack(day)
+}
+
 // years is the completed years from one day to another, missing when one of them is.
 func years(from, to int32) float64 {
 	if from == store.Missing || to == store.Missing {
 		return math.NaN()
 	}
-	y0, m0, d0 := civil(from)
-	y1, m1, d1 := civil(to)
-	age := y1 - y0
-	if m1 < m0 || m1 == m0 && d1 < d0 {
-		age--
-	}
-	return float64(age)
+	return float64((packed(to) - packed(from)) >> 9)
 }

@@ -8,7 +8,7 @@ import (
 // cohort is who, when, and how it came to be.
 type cohort struct {
 	in    column[int8]  // yes or no
-	index column[int32] // nil when no event set one
+	index column[int32] // nil when nothing set one
 	steps []step
 }
 
@@ -22,16 +22,14 @@ func (c *compiler) cohort(n *plan.Node) (*cohort, error) {
 	return once(c, n, "cohort", func() (*cohort, error) {
 		switch n.Op() {
 		case "Everyone", "Cohort":
-			in := vector(c, func(_ *block, out []int8) {
-				for i := range out {
-					out[i] = yes
-				}
-			})
+			in := constant(c, yes)
 			return &cohort{in: in, steps: []step{{"everyone in the repository", in}}}, nil
 		case "Frame", "With":
 			return c.framed(n)
 		case "Union", "Intersect", "Minus":
 			return c.setOperation(n)
+		case "MatchedTo":
+			return c.matched(n)
 		}
 		return c.narrowed(n)
 	})
@@ -47,40 +45,47 @@ func (c *compiler) framed(n *plan.Node) (*cohort, error) {
 	return c.cohort(n.Recv())
 }
 
-// narrowed is Entry, Include, Exclude and Where: Include keeps true only, Exclude drops true only.
+// narrowed is Entry, IndexOn, Include, Exclude and Where: Include keeps true only,
+// Exclude drops true only.
 func (c *compiler) narrowed(n *plan.Node) (*cohort, error) {
 	base, err := c.cohort(n.Recv())
 	if err != nil {
 		return nil, err
 	}
-	test, err := c.truths(n.Node(0))
-	if err != nil {
-		return nil, err
-	}
-	keep := func(v int8) bool { return v == yes }
-	if n.Op() == "Exclude" {
-		keep = func(v int8) bool { return v != yes }
-	}
 	out := *base
-	out.in = vector(c, func(b *block, out []int8) {
-		t := test(b)
-		for i, v := range base.in(b) {
-			out[i] = truth(v == yes && keep(t[i]))
-		}
-	})
-	if n.Op() == "Entry" {
+	var test column[int8]
+	switch n.Op() {
+	case "Entry", "IndexOn":
 		if out.index, err = c.moments(n.Node(0)); err != nil {
 			return nil, err
 		}
+		index := out.index
+		test = vector(c, func(b *block, out []int8) {
+			for i, d := range index(b) {
+				out[i] = truth(d != store.Missing)
+			}
+		})
+	default:
+		if test, err = c.truths(n.Node(0)); err != nil {
+			return nil, err
+		}
 	}
+	exclude := n.Op() == "Exclude"
+	out.in = vector(c, func(b *block, out []int8) {
+		t := test(b)
+		for i, v := range base.in(b) {
+			out[i] = truth(v == yes && (t[i] == yes) != exclude)
+		}
+	})
 	out.steps = append(base.steps[:len(base.steps):len(base.steps)], step{stepText(n), out.in})
 	return &out, nil
 }
 
-func stepText(n *plan.Node) string {
-	verb := map[string]string{"Entry": "with ", "Include": "including ", "Exclude": "excluding ", "Where": "where "}[n.Op()]
-	return verb + n.Node(0).Name()
+var stepVerbs = map[string]string{
+	"Entry": "with ", "IndexOn": "with ", "Include": "including ", "Exclude": "excluding ", "Where": "where ", "MatchedTo": "matched to ",
 }
+
+func stepText(n *plan.Node) string { return stepVerbs[n.Op()] + n.Node(0).Name() }
 
 func (c *compiler) setOperation(n *plan.Node) (*cohort, error) {
 	x, err := c.cohort(n.Recv())
@@ -103,19 +108,33 @@ func (c *compiler) setOperation(n *plan.Node) (*cohort, error) {
 		}
 	})
 	out := &cohort{in: in, index: x.index, steps: []step{{n.Name(), in}}}
-	if n.Op() == "Union" && x.index != nil && y.index != nil {
-		out.index = vector(c, func(b *block, out []int32) {
-			u, v := x.index(b), y.index(b)
-			first := x.in(b)
-			for i := range out {
-				out[i] = store.Missing
-				if first[i] == yes {
-					out[i] = u[i]
-				} else {
-					out[i] = v[i]
-				}
-			}
-		})
+	if n.Op() == "Union" {
+		out.index = c.unionIndex(x, y)
 	}
 	return out, nil
+}
+
+// unionIndex is the index date of the first cohort for who is in it, of the second
+// for the others.
+func (c *compiler) unionIndex(x, y *cohort) column[int32] {
+	if x.index == nil && y.index == nil {
+		return nil
+	}
+	none := constant(c, store.Missing)
+	u, v := x.index, y.index
+	if u == nil {
+		u = none
+	}
+	if v == nil {
+		v = none
+	}
+	return vector(c, func(b *block, out []int32) {
+		first, p, q := x.in(b), u(b), v(b)
+		for i := range out {
+			out[i] = q[i]
+			if first[i] == yes {
+				out[i] = p[i]
+			}
+		}
+	})
 }

@@ -8,330 +8,306 @@ import (
 	"weir/datasets/store"
 )
 
-// events are the rows of a domain's table that pass every filter.
+// events are the rows of a table that pass every filter.
 type events struct {
-	domain
-	table *store.Table
+	plan.Domain
+	table *store.Table // nil for rows that Union made
 	rows  rowsOf
+	value func(source) func(row int32) float64 // nil where they have none
+	scan  *scan                                // the same rows, where they are those of a simple scan
+}
+
+// dictionary is the concepts of a field, nil where it is none of concepts.
+func (ev *events) dictionary(field string) []int32 {
+	if ev.table == nil || field == "" {
+		return nil
+	}
+	return ev.table.Concepts(field)
+}
+
+// scan is all rows of a table with a value and a date in a range.
+type scan struct {
+	table    *store.Table
+	valued   bool // lo and hi count
+	lo, hi   float64
+	dated    bool // from and to count
+	from, to int32
 }
 
 func (c *compiler) events(n *plan.Node) (*events, error) {
 	return once(c, n, "events", func() (*events, error) {
+		if c.ex != nil {
+			return c.splitEvents(n)
+		}
 		if n.Recv() == nil || n.Op() == "Descendants" || n.Op() == "Except" {
-			return c.source(n)
+			return c.domain(n)
+		}
+		switch n.Op() {
+		case "Union":
+			return c.union(n)
+		case "Eras":
+			return c.eras(n)
+		case "Per":
+			return nil, &plan.Error{Op: "Per", Msg: "one value for each group of a split", Way: "use it where By names the same splits"}
 		}
 		base, err := c.events(n.Recv())
 		if err != nil {
 			return nil, err
 		}
-		keep, err := c.filter(n, base)
-		if err != nil {
-			return nil, err
-		}
-		out := *base
-		out.rows = selecting(c, func(b *block, rows []int32) selection {
-			s := base.rows(b)
-			if s.batch == nil {
-				return selection{rows: rows}
-			}
-			return selection{s.batch, keep(b, s, rows)}
-		})
-		return &out, nil
+		return c.narrow(n, base)
 	})
 }
 
-// keeper appends to rows those of s that pass.
-type keeper func(b *block, s selection, rows []int32) []int32
+// narrow applies a step that keeps some of the events, or reads another value.
+func (c *compiler) narrow(n *plan.Node, base *events) (*events, error) {
+	out := *base
+	out.scan = base.scan.narrowed(n, base)
+	switch n.Op() {
+	case "Read":
+		out.Value = n.Text(0)
+		var err error
+		out.value, err = fieldValue(n, base.table, n.Text(0))
+		return &out, err
+	case "ConvertTo":
+		return c.convert(n, &out)
+	}
+	keep, err := c.filter(n, base)
+	if err != nil {
+		return nil, err
+	}
+	out.rows = selecting(c, func(b *block, to selection) selection {
+		s := base.rows(b)
+		if s.source == nil {
+			return to
+		}
+		to.source = s.source
+		keep(b, s, &to)
+		return to
+	})
+	return &out, nil
+}
 
-// source is the events of a domain, of some concepts or of all.
-func (c *compiler) source(n *plan.Node) (*events, error) {
-	leaf := n
-	for leaf.Recv() != nil {
-		leaf = leaf.Recv()
+// domain is the events of a table, of some concepts or of all.
+func (c *compiler) domain(n *plan.Node) (*events, error) {
+	leaf := n.Leaf()
+	d, ok := plan.DomainOf(leaf)
+	if !ok {
+		return nil, cannot(leaf, "no table of events")
 	}
-	d, err := domainOf(leaf)
+	t, err := c.table(leaf, d.Table, "participant", d.Start)
 	if err != nil {
 		return nil, err
 	}
-	t, err := c.table(leaf, d.table, "participant", d.concept, d.start)
-	if err != nil {
-		return nil, err
+	ev := &events{Domain: d, table: t}
+	if _, ok := t.Field(d.Value); ok {
+		if ev.value, err = fieldValue(n, t, d.Value); err != nil {
+			return nil, err
+		}
 	}
-	ev := &events{domain: d, table: t}
-	if leaf.Op() == "Table" || len(leaf.Args()) == 0 {
-		ev.rows = selecting(c, func(b *block, rows []int32) selection {
-			batch, from, to := t.Rows(b.stride)
-			for i := from; i < to; i++ {
-				rows = append(rows, int32(i))
+	if leaf.Op() == "Table" || leaf.Op() == "Death" || len(leaf.Args()) == 0 {
+		ev.scan = &scan{table: t, lo: math.Inf(-1), hi: math.Inf(1), from: store.Missing + 1, to: math.MaxInt32}
+		ev.rows = selecting(c, func(b *block, to selection) selection {
+			batch, from, end := t.Rows(b.stride)
+			if batch == nil {
+				return to
 			}
-			return selection{batch, rows}
+			return between(b, batch, from, end, to)
 		})
 		return ev, nil
 	}
-	set := c.concepts(n)
-	ev.rows = selecting(c, func(b *block, rows []int32) selection {
-		batch, from, to := t.Rows(b.stride)
-		if batch == nil {
-			return selection{rows: rows}
-		}
-		return selection{batch, inSet(batch.Int32(d.concept), from, to, set, rows)}
-	})
+	set, err := c.vocabulary.concepts(n)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := c.table(leaf, d.Table, d.Concept); err != nil {
+		return nil, err
+	}
+	ev.rows = c.ofConcepts(t, d.Concept, set.in(t.Concepts(d.Concept)))
 	return ev, nil
 }
 
-// inSet appends the rows from to to whose concept is in the set. It writes every
-// row number and moves on only past those that match, so that there is no branch
-// to mispredict.
-func inSet(concept []int32, from, to int, set conceptSet, rows []int32) []int32 {
-	rows = slices.Grow(rows, to-from)[:to-from]
-	n := 0
-	if len(set) == 1 {
-		want := set[0]
-		for i := from; i < to; i++ {
-			rows[n] = int32(i)
-			n += int(truth(concept[i] == want))
-		}
-		return rows[:n]
+// between selects the rows of a batch from one to another.
+func between(b *block, batch *store.Batch, from, end int, to selection) selection {
+	to.source = batch
+	participant := batch.Int32("participant")[from:end]
+	to.rows = slices.Grow(to.rows, len(participant))[:len(participant)]
+	to.who = slices.Grow(to.who, len(participant))[:len(participant)]
+	for i, p := range participant {
+		to.rows[i], to.who[i] = int32(from+i), p-b.first
 	}
-	if len(set) == 0 {
-		return rows[:0]
-	}
-	lo, hi := set[0], set[len(set)-1]
-	for i := from; i < to; i++ {
-		rows[n] = int32(i)
-		if c := concept[i]; c >= lo && c <= hi && set.has(c) {
-			n++
-		}
-	}
-	return rows[:n]
+	return to
 }
 
-// concepts is the concept set of a domain's ids or of a Concepts plan.
-func (c *compiler) concepts(n *plan.Node) conceptSet {
-	switch n.Op() {
-	case "Descendants":
-		return c.vocabulary.withDescendants(c.concepts(n.Recv()))
-	case "Except":
-		// Except takes the descendants out too, wherever the receiver has them.
-		return c.concepts(n.Recv()).minus(c.vocabulary.withDescendants(ids(n)))
-	case "Union":
-		return newConceptSet(slices.Concat(c.concepts(n.Recv()), c.concepts(n.Node(0))))
-	case "Minus":
-		return c.concepts(n.Recv()).minus(c.concepts(n.Node(0)))
-	}
-	return ids(n)
-}
+// sparse is the share of a table's rows below which rows are found by the index:
+// one in so many.
+const sparse = 6
 
-func ids(n *plan.Node) conceptSet {
-	var out []int32
-	for i := range n.Args() {
-		if id := n.Int(i); id >= 0 && id <= math.MaxInt32 {
-			out = append(out, int32(id))
-		}
-	}
-	return newConceptSet(out)
-}
-
-func (c *compiler) filter(n *plan.Node, base *events) (keeper, error) {
-	switch n.Op() {
-	case "In":
-		set := c.concepts(n.Node(0))
-		return byInt32(base.concept, set.has), nil
-	case "Unit":
-		return c.unitFilter(n, base)
-	case "ValueBetween":
-		lo, hi := n.Float(0), n.Float(1)
-		return c.valueFilter(n, base, func(v float64) bool { return v >= lo && v <= hi })
-	case "ValueAtLeast":
-		lo := n.Float(0)
-		return c.valueFilter(n, base, func(v float64) bool { return v >= lo })
-	case "ValueBelow":
-		hi := n.Float(0)
-		return c.valueFilter(n, base, func(v float64) bool { return v < hi })
-	case "Before", "OnOrBefore", "After", "OnOrAfter", "Window":
-		return c.timeFilter(n, base)
-	case "AtAge":
-		return c.ageFilter(n, base)
-	case "During":
-		return c.duringFilter(n, base)
-	case "Apart":
-		return apart(base, int32(n.Int(0))), nil
-	}
-	return nil, unknownOp(n)
-}
-
-func byInt32(field string, pass func(int32) bool) keeper {
-	return func(_ *block, s selection, rows []int32) []int32 {
-		v := s.batch.Int32(field)
-		for _, r := range s.rows {
-			if pass(v[r]) {
-				rows = append(rows, r)
+// ofConcepts selects the rows with one of the codes: by the index where they are
+// few, by looking at every row where they are many.
+func (c *compiler) ofConcepts(t *store.Table, field string, codes []int32) rowsOf {
+	f, _ := t.Field(field)
+	rows := int64(0)
+	if f.Indexed {
+		for i := range t.Batches {
+			for _, code := range codes {
+				rows += int64(len(t.Batches[i].WithConcept(int(code))))
 			}
 		}
-		return rows
 	}
-}
-
-func (c *compiler) unitFilter(n *plan.Node, base *events) (keeper, error) {
-	if _, ok := base.table.Field("unit_concept_id"); !ok {
-		return nil, cannot(n, "%s has no units", base.domain.table)
+	switch {
+	case f.Indexed && len(codes) == 1 && rows*sparse < t.Info.Rows:
+		return selecting(c, func(b *block, to selection) selection {
+			batch, from, end := t.Rows(b.stride)
+			if batch == nil {
+				return to
+			}
+			return chosen(b, batch, part(batch.WithConcept(int(codes[0])), from, end), to)
+		})
+	case f.Indexed && rows*sparse < t.Info.Rows:
+		marks := held[[]uint64](c)
+		return selecting(c, func(b *block, to selection) selection {
+			batch, from, end := t.Rows(b.stride)
+			if batch == nil {
+				return to
+			}
+			return marked(b, batch, from, end, codes, marks(b), to)
+		})
 	}
-	set := conceptSet{}
-	for i := range n.Args() {
-		code := n.Text(i)
-		if code == "" {
-			set = append(set, 0, store.Missing)
-			continue
+	wanted := make([]bool, len(t.Concepts(field)))
+	for _, code := range codes {
+		wanted[code] = true
+	}
+	return selecting(c, func(b *block, to selection) selection {
+		batch, from, end := t.Rows(b.stride)
+		if batch == nil || len(codes) == 0 {
+			return to
 		}
-		id, ok := c.vocabulary.units[code]
-		if !ok {
-			return nil, cannot(n, "%q is no unit of the repository's vocabulary; units are UCUM codes, such as \"mg/dL\"", code)
-		}
-		set = append(set, id)
-	}
-	return byInt32("unit_concept_id", newConceptSet(set).has), nil
-}
-
-func (c *compiler) valueFilter(n *plan.Node, base *events, pass func(float64) bool) (keeper, error) {
-	value, err := valueOf(n, base)
-	if err != nil {
-		return nil, err
-	}
-	return func(_ *block, s selection, rows []int32) []int32 {
-		v := value(s.batch)
-		for _, r := range s.rows {
-			if pass(v(r)) {
-				rows = append(rows, r)
+		to.source = batch
+		participant, concept := batch.Int32("participant")[from:end], batch.Int32(field)[from:end]
+		to.rows = slices.Grow(to.rows, len(concept))[:len(concept)]
+		to.who = slices.Grow(to.who, len(concept))[:len(concept)]
+		// Every row is written; only those that match move on. There is no branch
+		// to mispredict.
+		n := 0
+		for i, code := range concept {
+			to.rows[n], to.who[n] = int32(from+i), participant[i]-b.first
+			if wanted[code] {
+				n++
 			}
 		}
-		return rows
-	}, nil
+		to.rows, to.who = to.rows[:n], to.who[:n]
+		return to
+	})
 }
 
-// valueOf reads the events' value, whatever its type, as a float64.
-func valueOf(n *plan.Node, base *events) (func(*store.Batch) func(row int32) float64, error) {
-	f, ok := base.table.Field(base.value)
-	if base.value == "" || !ok {
-		return nil, cannot(n, "%s has no values", base.domain.table)
+// part is the rows in [from, end) of ascending ones.
+func part(rows []int32, from, end int) []int32 {
+	lo, _ := slices.BinarySearch(rows, int32(from))
+	hi, _ := slices.BinarySearch(rows[lo:], int32(end))
+	return rows[lo : lo+hi]
+}
+
+func chosen(b *block, batch *store.Batch, rows []int32, to selection) selection {
+	to.source = batch
+	to.rows = append(to.rows, rows...)
+	participant := batch.Int32("participant")
+	for _, r := range rows {
+		to.who = append(to.who, participant[r]-b.first)
 	}
-	if f.Type == store.Float {
-		return func(b *store.Batch) func(int32) float64 {
-			v := b.Float64(f.Name)
-			return func(row int32) float64 { return v[row] }
+	return to
+}
+
+// marked merges the index's rows of several concepts by marking them in a bitmap.
+func marked(b *block, batch *store.Batch, from, end int, codes []int32, bitmap *[]uint64, to selection) selection {
+	words := (end - from + 63) / 64
+	*bitmap = slices.Grow((*bitmap)[:0], words)[:words]
+	marks := *bitmap
+	clear(marks)
+	for _, code := range codes {
+		for _, r := range part(batch.WithConcept(int(code)), from, end) {
+			i := int(r) - from
+			marks[i/64] |= 1 << (i % 64)
+		}
+	}
+	to.source = batch
+	participant := batch.Int32("participant")
+	for w, word := range marks {
+		for ; word != 0; word &= word - 1 {
+			r := int32(from + 64*w + trailingZeros(word))
+			to.rows = append(to.rows, r)
+			to.who = append(to.who, participant[r]-b.first)
+		}
+	}
+	return to
+}
+
+// fieldValue reads a numeric field, whatever its type, as a float64.
+func fieldValue(n *plan.Node, t *store.Table, field string) (func(source) func(int32) float64, error) {
+	if t == nil {
+		return nil, cannot(n, "events of several kinds have no field %s", field)
+	}
+	f, ok := t.Field(field)
+	switch {
+	case !ok:
+		return nil, cannot(n, "table %s of the repository has no field %s", t.Name, field)
+	case f.Type == store.Float:
+		return floats(field), nil
+	case f.Type == store.Integer:
+		return func(s source) func(int32) float64 {
+			v := s.Int32(field)
+			return func(row int32) float64 {
+				if v[row] == store.Missing {
+					return math.NaN()
+				}
+				return float64(v[row])
+			}
 		}, nil
 	}
-	return func(b *store.Batch) func(int32) float64 {
-		v := b.Int32(f.Name)
-		return func(row int32) float64 {
-			if v[row] == store.Missing {
-				return math.NaN()
-			}
-			return float64(v[row])
-		}
-	}, nil
+	return nil, cannot(n, "field %s of table %s is no number but a %s", field, t.Name, f.Type)
 }
 
-// timeFilter keeps events in a window of days around each participant's moment.
-// Who misses the moment has no event in the window.
-func (c *compiler) timeFilter(n *plan.Node, base *events) (keeper, error) {
-	moment, err := c.moments(n.Node(0))
-	if err != nil {
-		return nil, err
+func floats(field string) func(source) func(int32) float64 {
+	return func(s source) func(int32) float64 {
+		v := s.Float64(field)
+		return func(row int32) float64 { return v[row] }
 	}
-	const far = math.MaxInt32
-	lo, hi := int64(-far), int64(far)
+}
+
+// narrowed is the scan after one more step, nil where that is no simple scan.
+func (s *scan) narrowed(n *plan.Node, base *events) *scan {
+	if s == nil {
+		return nil
+	}
+	out := *s
 	switch n.Op() {
-	case "Before":
-		hi = -1
-	case "OnOrBefore":
-		hi = 0
-	case "After":
-		lo = 1
-	case "OnOrAfter":
-		lo = 0
-	case "Window":
-		lo, hi = int64(n.Int(1)), int64(n.Int(2))
-	}
-	return func(b *block, s selection, rows []int32) []int32 {
-		at := moment(b)
-		who, when := s.batch.Int32("participant"), s.batch.Int32(base.start)
-		for _, r := range s.rows {
-			m := at[who[r]-b.first]
-			days := int64(when[r]) - int64(m)
-			if m != store.Missing && when[r] != store.Missing && days >= lo && days <= hi {
-				rows = append(rows, r)
-			}
+	case "ValueBetween", "ValueAtLeast", "ValueBelow":
+		f, _ := s.table.Field(base.Value)
+		if plainDomain, _ := plan.DomainOf(n.Leaf()); f.Type != store.Float || base.Value != plainDomain.Value {
+			return nil
 		}
-		return rows
-	}, nil
+		out.valued = true
+		switch n.Op() {
+		case "ValueBetween":
+			out.lo, out.hi = max(s.lo, n.Float(0)), min(s.hi, n.Float(1))
+		case "ValueAtLeast":
+			out.lo = max(s.lo, n.Float(0))
+		case "ValueBelow":
+			out.hi = min(s.hi, math.Nextafter(n.Float(0), math.Inf(-1)))
+		}
+		return &out
+	case "Before", "OnOrBefore", "After", "OnOrAfter", "Window":
+		day := n.Node(0)
+		if day.Op() != "Day" {
+			return nil
+		}
+		lo, hi := windowOf(n)
+		d := int64(dayOf(day.Int(0), day.Int(1), day.Int(2)))
+		out.dated = true
+		out.from = int32(max(int64(s.from), clampDay(d+lo)))
+		out.to = int32(min(int64(s.to), clampDay(d+hi)))
+		return &out
+	}
+	return nil
 }
 
-func (c *compiler) ageFilter(n *plan.Node, base *events) (keeper, error) {
-	birth, err := c.personDate(n, "birth_date")
-	if err != nil {
-		return nil, err
-	}
-	from, to := float64(n.Int(0)), float64(n.Int(1))
-	return func(b *block, s selection, rows []int32) []int32 {
-		born := birth(b)
-		who, when := s.batch.Int32("participant"), s.batch.Int32(base.start)
-		for _, r := range s.rows {
-			if age := years(born[who[r]-b.first], when[r]); age >= from && age <= to {
-				rows = append(rows, r)
-			}
-		}
-		return rows
-	}, nil
-}
-
-// duringFilter keeps events that start between the start and the end of a span
-// of the same participant; a span without an end lasts one day.
-func (c *compiler) duringFilter(n *plan.Node, base *events) (keeper, error) {
-	spans, err := c.events(n.Node(0))
-	if err != nil {
-		return nil, err
-	}
-	return func(b *block, s selection, rows []int32) []int32 {
-		sp := spans.rows(b)
-		if sp.batch == nil {
-			return rows
-		}
-		who, when := s.batch.Int32("participant"), s.batch.Int32(base.start)
-		whose, start := sp.batch.Int32("participant"), sp.batch.Int32(spans.start)
-		end := start
-		if spans.end != "" && sp.batch.Int32(spans.end) != nil {
-			end = sp.batch.Int32(spans.end)
-		}
-		from := 0
-		for _, r := range s.rows {
-			for from < len(sp.rows) && whose[sp.rows[from]] < who[r] {
-				from++
-			}
-			for i := from; i < len(sp.rows) && whose[sp.rows[i]] == who[r]; i++ {
-				if q := sp.rows[i]; start[q] != store.Missing && when[r] >= start[q] && when[r] <= max(start[q], end[q]) {
-					rows = append(rows, r)
-					break
-				}
-			}
-		}
-		return rows
-	}, nil
-}
-
-// apart keeps a participant's first event and each one at least so many days after the last one kept.
-func apart(base *events, days int32) keeper {
-	return func(_ *block, s selection, rows []int32) []int32 {
-		who, when := s.batch.Int32("participant"), s.batch.Int32(base.start)
-		last, kept := int32(-1), int32(0)
-		for _, r := range s.rows {
-			if when[r] == store.Missing {
-				continue
-			}
-			if who[r] != last || when[r]-kept >= days {
-				rows = append(rows, r)
-				last, kept = who[r], when[r]
-			}
-		}
-		return rows
-	}
-}
+func clampDay(d int64) int64 { return min(max(d, int64(store.Missing)+1), math.MaxInt32) }

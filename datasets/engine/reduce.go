@@ -1,13 +1,15 @@
 package engine
 
 import (
+	"fmt"
 	"math"
+	"slices"
 
 	"weir/datasets/plan"
 	"weir/datasets/store"
 )
 
-// count is the number of a participant's events.
+// count is the number of an entry's events.
 func (c *compiler) count(n *plan.Node) (column[int32], error) {
 	return once(c, n, "count", func() (column[int32], error) {
 		ev, err := c.events(n)
@@ -16,19 +18,14 @@ func (c *compiler) count(n *plan.Node) (column[int32], error) {
 		}
 		return vector(c, func(b *block, out []int32) {
 			clear(out)
-			s := ev.rows(b)
-			if s.batch == nil {
-				return
-			}
-			who := s.batch.Int32("participant")
-			for _, r := range s.rows {
-				out[who[r]-b.first]++
+			for _, i := range ev.rows(b).who {
+				out[i]++
 			}
 		}), nil
 	})
 }
 
-// occurs says whether a participant has at least so many events.
+// occurs says whether an entry has at least so many events.
 func (c *compiler) occurs(n *plan.Node, least int) (column[int8], error) {
 	count, err := c.count(n)
 	if err != nil {
@@ -41,130 +38,425 @@ func (c *compiler) occurs(n *plan.Node, least int) (column[int8], error) {
 	}), nil
 }
 
-// mean is the mean of a participant's values; values that are missing do not count.
-func (c *compiler) mean(n *plan.Node) (column[float64], error) {
-	ev, err := c.events(n.Recv())
+// occurrences is the count as a number.
+func (c *compiler) occurrences(n *plan.Node) (column[float64], error) {
+	count, err := c.count(n.Recv())
 	if err != nil {
 		return nil, err
 	}
-	value, err := valueOf(n, ev)
-	if err != nil {
-		return nil, err
-	}
-	known := vector(c, func(_ *block, out []int32) { clear(out) })
 	return vector(c, func(b *block, out []float64) {
-		clear(out)
-		k := known(b)
-		if s := ev.rows(b); s.batch != nil {
-			who, v := s.batch.Int32("participant"), value(s.batch)
-			for _, r := range s.rows {
-				if x := v(r); !math.IsNaN(x) {
-					out[who[r]-b.first] += x
-					k[who[r]-b.first]++
-				}
-			}
-		}
-		for i := range out {
-			out[i] /= float64(k[i]) // 0/0 is missing
+		for i, k := range count(b) {
+			out[i] = float64(k)
 		}
 	}), nil
 }
 
-// event compiles one event a participant: the first or the last in time, of ties
-// the first or the last in the table's order.
-func (c *compiler) event(n *plan.Node) (*events, pickOf, error) {
-	type found struct {
-		ev *events
-		at pickOf
+// distinctConcepts is the number of different concepts among an entry's events.
+func (c *compiler) distinctConcepts(n *plan.Node) (column[float64], error) {
+	ev, err := c.events(n.Recv())
+	if err != nil {
+		return nil, err
 	}
-	f, err := once(c, n, "event", func() (found, error) {
-		source := n.Recv()
-		if n.Op() == "Death" {
-			source = n
+	if ev.dictionary(ev.Concept) == nil {
+		return nil, cannot(n, "the events have no concepts")
+	}
+	return vector(c, func(b *block, out []float64) {
+		clear(out)
+		seen := map[[2]int32]bool{}
+		s := ev.rows(b)
+		if s.source == nil {
+			return
 		}
-		ev, err := c.events(source)
+		concept := s.Int32(ev.Concept)
+		for k, r := range s.rows {
+			if pair := [2]int32{s.who[k], concept[r]}; !seen[pair] {
+				seen[pair] = true
+				out[s.who[k]]++
+			}
+		}
+	}), nil
+}
+
+// reducer folds an entry's values, in the order of their dates, none of them missing.
+type reducer func(days, values []float64) float64
+
+// reducers of values; days are days.
+var reducers = map[string]reducer{
+	"MeanValue": func(_, v []float64) float64 { return sumOf(v) / float64(len(v)) },
+	"SumValue":  func(_, v []float64) float64 { return sumOf(v) },
+	"MinValue":  func(_, v []float64) float64 { return slices.Min(v) },
+	"MaxValue":  func(_, v []float64) float64 { return slices.Max(v) },
+	"MedianValue": func(_, v []float64) float64 {
+		v = slices.Clone(v)
+		slices.Sort(v)
+		return quantile(v, 0.5)
+	},
+	"SDValue":    func(_, v []float64) float64 { return sd(v) },
+	"SlopeValue": slope,
+}
+
+func sumOf(v []float64) (s float64) {
+	for _, x := range v {
+		s += x
+	}
+	return s
+}
+
+// sd is the standard deviation of a sample, missing of fewer than two.
+func sd(v []float64) float64 {
+	if len(v) < 2 {
+		return math.NaN()
+	}
+	mean, squares := sumOf(v)/float64(len(v)), 0.0
+	for _, x := range v {
+		squares += (x - mean) * (x - mean)
+	}
+	return math.Sqrt(squares / float64(len(v)-1))
+}
+
+// daysPerYear is the year of slopes and of YearsSince.
+const daysPerYear = 365.25
+
+// slope is the least-squares change a year; missing when all values are of one day.
+func slope(days, v []float64) float64 {
+	n := float64(len(v))
+	d, m := sumOf(days)/n, sumOf(v)/n
+	var xx, xy float64
+	for i := range v {
+		xx += (days[i] - d) * (days[i] - d)
+		xy += (days[i] - d) * (v[i] - m)
+	}
+	return xy / xx * daysPerYear // 0/0 is missing
+}
+
+// quantile of sorted values by linear interpolation (R's type 7).
+func quantile(sorted []float64, p float64) float64 {
+	if len(sorted) == 0 {
+		return math.NaN()
+	}
+	at := p * float64(len(sorted)-1)
+	i := int(math.Floor(at))
+	if i+1 >= len(sorted) {
+		return sorted[len(sorted)-1]
+	}
+	return sorted[i] + (at-float64(i))*(sorted[i+1]-sorted[i])
+}
+
+// reduce folds the values of each entry.
+func (c *compiler) reduce(n *plan.Node) (column[float64], error) {
+	ev, err := c.events(n.Recv())
+	if err != nil {
+		return nil, err
+	}
+	if ev.value == nil {
+		return nil, cannot(n, "the events have no values")
+	}
+	if n.Op() == "MeanValue" {
+		return c.mean(ev), nil
+	}
+	fold := reducers[n.Op()]
+	return vector(c, func(b *block, out []float64) {
+		for i := range out {
+			out[i] = math.NaN()
+		}
+		s := ev.rows(b)
+		if s.source == nil {
+			return
+		}
+		value, when := ev.value(s), s.Int32(ev.Start)
+		var days, values []float64
+		flush := func(who int32) {
+			if len(values) > 0 {
+				out[who] = fold(days, values)
+			}
+			days, values = days[:0], values[:0]
+		}
+		byEntry(s, func(k int) {
+			if x := value(s.rows[k]); !math.IsNaN(x) {
+				days, values = append(days, float64(when[s.rows[k]])), append(values, x)
+			}
+		}, flush)
+	}), nil
+}
+
+// byEntry calls each for the rows of an entry, then flush, entry by entry. The
+// entries of an expansion are not in order among the rows of a participant.
+func byEntry(s selection, each func(k int), flush func(who int32)) {
+	order := make([]int32, len(s.rows))
+	sorted := true
+	for k := range order {
+		order[k] = int32(k)
+		sorted = sorted && (k == 0 || s.who[k] >= s.who[k-1])
+	}
+	if !sorted {
+		slices.SortStableFunc(order, func(a, b int32) int { return int(s.who[a]) - int(s.who[b]) })
+	}
+	for i, k := range order {
+		if i > 0 && s.who[k] != s.who[order[i-1]] {
+			flush(s.who[order[i-1]])
+		}
+		each(int(k))
+	}
+	if len(order) > 0 {
+		flush(s.who[order[len(order)-1]])
+	}
+}
+
+// mean is the most frequent reduction and needs no order.
+func (c *compiler) mean(ev *events) column[float64] {
+	counts := scratch[int32](c)
+	return vector(c, func(b *block, out []float64) {
+		known := counts(b)
+		clear(out)
+		clear(known)
+		if s := ev.rows(b); s.source != nil {
+			value := ev.value(s)
+			for k, r := range s.rows {
+				if x := value(r); !math.IsNaN(x) {
+					out[s.who[k]] += x
+					known[s.who[k]]++
+				}
+			}
+		}
+		for i := range out {
+			out[i] /= float64(known[i]) // 0/0 is missing
+		}
+	})
+}
+
+// pick is at most one row an entry.
+type pick struct {
+	source
+	rows []int32 // row of each entry, -1 for none
+}
+
+// choice is a compiled Event.
+type choice struct {
+	*events
+	at func(*block) pick
+}
+
+// event compiles one event an entry.
+func (c *compiler) event(n *plan.Node) (*choice, error) {
+	return once(c, n, "event", func() (*choice, error) {
+		events := n.Recv()
+		if n.Op() == "Death" {
+			events = n
+		}
+		ev, err := c.events(events)
 		if err != nil {
-			return found{}, err
+			return nil, err
+		}
+		better, err := c.preference(n, ev)
+		if err != nil {
+			return nil, err
 		}
 		rows := vector(c, func(b *block, out []int32) {
 			for i := range out {
 				out[i] = -1
 			}
 			s := ev.rows(b)
-			if s.batch == nil {
+			if s.source == nil {
 				return
 			}
-			who := s.batch.Int32("participant")
-			for _, r := range s.rows {
-				if i := who[r] - b.first; n.Op() == "Last" || out[i] < 0 {
+			prefer := better(b, s)
+			for k, r := range s.rows {
+				if i := s.who[k]; prefer(i, out[i], r) {
 					out[i] = r
 				}
 			}
 		})
-		return found{ev, func(b *block) pick { return pick{ev.rows(b).batch, rows(b)} }}, nil
+		return &choice{ev, func(b *block) pick { return pick{ev.rows(b).source, rows(b)} }}, nil
 	})
-	return f.ev, f.at, err
+}
+
+// prefer says whether row is chosen instead of old, which is -1 for none yet.
+type prefer func(who, old, row int32) bool
+
+// preference: rows come in the order of their dates, ties in the table's order.
+func (c *compiler) preference(n *plan.Node, ev *events) (func(*block, selection) prefer, error) {
+	switch n.Op() {
+	case "First", "Death":
+		return func(*block, selection) prefer { return func(_, old, _ int32) bool { return old < 0 } }, nil
+	case "Last":
+		return func(*block, selection) prefer { return func(_, _, _ int32) bool { return true } }, nil
+	case "Highest", "Lowest":
+		if ev.value == nil {
+			return nil, cannot(n, "the events have no values")
+		}
+		sign := 1.0
+		if n.Op() == "Lowest" {
+			sign = -1
+		}
+		return func(_ *block, s selection) prefer {
+			v := ev.value(s)
+			return func(_, old, row int32) bool {
+				x := sign * v(row)
+				return !math.IsNaN(x) && (old < 0 || x > sign*v(old))
+			}
+		}, nil
+	case "Nearest":
+		moment, err := c.moments(n.Node(0))
+		if err != nil {
+			return nil, err
+		}
+		return func(b *block, s selection) prefer {
+			at, when := moment(b), s.Int32(ev.Start)
+			return func(who, old, row int32) bool {
+				if at[who] == store.Missing || when[row] == store.Missing {
+					return false
+				}
+				far := func(r int32) int64 { return max(int64(when[r])-int64(at[who]), int64(at[who])-int64(when[r])) }
+				return old < 0 || far(row) < far(old)
+			}
+		}, nil
+	}
+	return nil, unknownOp(n)
 }
 
 // picked says who has the event.
 func (c *compiler) picked(n *plan.Node) (column[int8], error) {
-	_, at, err := c.event(n)
+	ch, err := c.event(n)
 	if err != nil {
 		return nil, err
 	}
 	return vector(c, func(b *block, out []int8) {
-		for i, r := range at(b).rows {
+		for i, r := range ch.at(b).rows {
 			out[i] = truth(r >= 0)
 		}
 	}), nil
 }
 
-// eventField reads an integer field of the event chosen.
-func (c *compiler) eventField(n *plan.Node, field func(domain) string) (column[int32], error) {
-	ev, at, err := c.event(n)
+// ofPick reads one value of each entry's event; who has none has none.
+func ofPick[T any](c *compiler, ch *choice, none T, bind func(source) func(row int32) T) column[T] {
+	return vector(c, func(b *block, out []T) {
+		p := ch.at(b)
+		var read func(int32) T
+		if p.source != nil {
+			read = bind(p.source)
+		}
+		for i, r := range p.rows {
+			out[i] = none
+			if r >= 0 {
+				out[i] = read(r)
+			}
+		}
+	})
+}
+
+// eventDate is the day on which the event starts, or ends.
+func (c *compiler) eventDate(n *plan.Node, end bool) (column[int32], error) {
+	ch, err := c.event(n)
 	if err != nil {
 		return nil, err
 	}
-	name := field(ev.domain)
-	if _, ok := ev.table.Field(name); !ok {
-		return nil, cannot(n, "%s has no such field", ev.domain.table)
+	if end && ch.End == "" {
+		return nil, cannot(n, "the events have no end")
 	}
-	return vector(c, func(b *block, out []int32) {
-		p := at(b)
-		var v []int32
-		if p.batch != nil {
-			v = p.batch.Int32(name)
-		}
-		for i, r := range p.rows {
-			out[i] = store.Missing
-			if r >= 0 {
-				out[i] = v[r]
+	return ofPick(c, ch, store.Missing, func(s source) func(int32) int32 {
+		v := s.Int32(ch.Start)
+		if end {
+			if v = s.Int32(ch.End); v == nil {
+				return func(int32) int32 { return store.Missing }
 			}
 		}
+		return func(row int32) int32 { return v[row] }
 	}), nil
 }
 
-// eventValue reads the value of the event chosen.
-func (c *compiler) eventValue(n *plan.Node) (column[float64], error) {
-	ev, at, err := c.event(n.Recv())
+// eventNumber is the event's value, or another numeric field.
+func (c *compiler) eventNumber(n *plan.Node) (column[float64], error) {
+	ch, err := c.event(n.Recv())
 	if err != nil {
 		return nil, err
 	}
-	value, err := valueOf(n, ev)
+	value := ch.value
+	if n.Op() == "Number" {
+		if value, err = fieldValue(n, ch.table, n.Text(0)); err != nil {
+			return nil, err
+		}
+	}
+	if value == nil {
+		return nil, cannot(n, "the events have no values")
+	}
+	return ofPick(c, ch, math.NaN(), value), nil
+}
+
+// eventCategory is a concept or label field of the event.
+func (c *compiler) eventCategory(n *plan.Node) (*category, error) {
+	ch, err := c.event(n.Recv())
 	if err != nil {
 		return nil, err
 	}
-	return vector(c, func(b *block, out []float64) {
-		p := at(b)
-		var v func(int32) float64
-		if p.batch != nil {
-			v = value(p.batch)
+	ld, err := c.labelled(n, ch.events, fieldOf(n, ch.events))
+	if err != nil {
+		return nil, err
+	}
+	codes := ofPick(c, ch, -1, func(s source) func(int32) int32 {
+		v := s.Int32(ld.field)
+		return func(row int32) int32 { return ld.code(v[row]) }
+	})
+	return &category{codes: codes, labels: ld.labels}, nil
+}
+
+// fieldOf is the field that an operation on events or an event names.
+func fieldOf(n *plan.Node, ev *events) string {
+	switch n.Op() {
+	case "Concept", "EachConcept":
+		return ev.Concept
+	case "Unit", "EachUnit":
+		return unitField
+	case "Source", "EachSource":
+		return ev.Type
+	case "Answer":
+		return answerField(ev)
+	case "EachModule":
+		return "survey"
+	}
+	return n.Text(0) // Category, Each
+}
+
+// labelling is a field as labels: code maps its values to indexes into labels, -1 for none.
+type labelling struct {
+	field  string
+	labels []string
+	code   func(int32) int32
+	codes  []int32 // the same for the codes of a dictionary; nil for a label field
+}
+
+// labelled reads a concept or label field of events as labels. No concept (0, or
+// missing) is none.
+func (c *compiler) labelled(n *plan.Node, ev *events, field string) (*labelling, error) {
+	if ev.table == nil || field == "" {
+		return nil, cannot(n, "the events have no field for it")
+	}
+	f, ok := ev.table.Field(field)
+	switch {
+	case !ok:
+		return nil, cannot(n, "table %s of the repository has no field %s", ev.Table, field)
+	case f.Type == store.Label:
+		return &labelling{field: field, labels: f.Labels, code: func(v int32) int32 { return max(v, -1) }}, nil
+	case f.Type != store.Concept:
+		return nil, cannot(n, "field %s of table %s has no labels: it is a %s", field, ev.Table, f.Type)
+	}
+	name := c.vocabulary.name
+	switch {
+	case field == unitField:
+		name = c.vocabulary.ucum
+	case n.Op() == "Answer":
+		name = func(id int32) string { return answerLabel(c.vocabulary.name(id)) }
+	case n.Op() == "EachConcept":
+		name = func(id int32) string { return fmt.Sprintf("%d %s", id, c.vocabulary.name(id)) }
+	}
+	ids := ev.table.Concepts(field)
+	codes := make([]int32, len(ids))
+	l := &labelling{field: field, codes: codes, code: func(v int32) int32 { return codes[v] }}
+	for i, id := range ids {
+		codes[i] = -1
+		if id > 0 && ev.table.Used(field, i) {
+			codes[i] = int32(len(l.labels))
+			l.labels = append(l.labels, name(id))
 		}
-		for i, r := range p.rows {
-			out[i] = math.NaN()
-			if r >= 0 {
-				out[i] = v(r)
-			}
-		}
-	}), nil
+	}
+	return l, nil
 }

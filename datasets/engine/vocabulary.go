@@ -1,28 +1,33 @@
 package engine
 
 import (
+	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
+	"strings"
 
+	"weir/datasets/plan"
 	"weir/datasets/store"
 )
 
-// vocabulary is the names of concepts, the codes of units and the hierarchy.
+// vocabulary is the names of concepts, their codes and the hierarchy.
 type vocabulary struct {
 	names       map[int32]string
-	units       map[string]int32  // by UCUM code
-	descendants map[int32][]int32 // by ancestor
+	codes       map[string]map[string]int32 // by vocabulary_id, then concept_code
+	descendants map[int32][]int32           // by ancestor
 }
 
 func readVocabulary(r *store.Repository) (*vocabulary, error) {
-	v := &vocabulary{names: map[int32]string{}, units: map[string]int32{}, descendants: map[int32][]int32{}}
+	v := &vocabulary{names: map[int32]string{}, codes: map[string]map[string]int32{}, descendants: map[int32][]int32{}}
 	err := eachBatch(r, "concept", func(t *store.Table, b *store.Batch) {
 		name, from, code := labels(t, b, "concept_name"), labels(t, b, "vocabulary_id"), labels(t, b, "concept_code")
 		for i, id := range b.Int32("concept_id") {
 			v.names[id] = name(i)
-			if from(i) == "UCUM" {
-				v.units[code(i)] = id
+			if v.codes[from(i)] == nil {
+				v.codes[from(i)] = map[string]int32{}
 			}
+			v.codes[from(i)][code(i)] = id
 		}
 	})
 	if err != nil {
@@ -67,7 +72,26 @@ func (v *vocabulary) name(id int32) string {
 	if s := v.names[id]; s != "" {
 		return s
 	}
+	if id == 0 {
+		return "No matching concept"
+	}
 	return fmt.Sprintf("concept %d", id)
+}
+
+// unit is the concept of a UCUM code.
+func (v *vocabulary) unit(code string) (int32, bool) {
+	id, ok := v.codes["UCUM"][code]
+	return id, ok
+}
+
+// ucum is the UCUM code of a unit's concept, or its name.
+func (v *vocabulary) ucum(id int32) string {
+	for code, c := range v.codes["UCUM"] {
+		if c == id {
+			return code
+		}
+	}
+	return v.name(id)
 }
 
 // conceptSet is concept ids in ascending order.
@@ -83,6 +107,17 @@ func (s conceptSet) has(id int32) bool {
 	return ok
 }
 
+// in is the dictionary's codes of the set's concepts.
+func (s conceptSet) in(dictionary []int32) []int32 {
+	var out []int32
+	for _, id := range s {
+		if code, ok := slices.BinarySearch(dictionary, id); ok {
+			out = append(out, int32(code))
+		}
+	}
+	return out
+}
+
 // withDescendants is the set and everything below it. A concept is its own descendant.
 func (v *vocabulary) withDescendants(s conceptSet) conceptSet {
 	out := slices.Clone(s)
@@ -94,4 +129,115 @@ func (v *vocabulary) withDescendants(s conceptSet) conceptSet {
 
 func (s conceptSet) minus(o conceptSet) conceptSet {
 	return slices.DeleteFunc(slices.Clone(s), o.has)
+}
+
+// concepts is the concept set of a domain's ids or of a Concepts plan.
+func (v *vocabulary) concepts(n *plan.Node) (conceptSet, error) {
+	if n.Recv() == nil {
+		return v.rootConcepts(n)
+	}
+	s, err := v.concepts(n.Recv())
+	if err != nil {
+		return nil, err
+	}
+	switch n.Op() {
+	case "Descendants":
+		return v.withDescendants(s), nil
+	case "Except":
+		// The receiver may have the descendants, so Except takes them out too.
+		return s.minus(v.withDescendants(ids(n))), nil
+	case "Union", "Minus":
+		o, err := v.concepts(n.Node(0))
+		if err != nil || n.Op() == "Minus" {
+			return s.minus(o), err
+		}
+		return newConceptSet(slices.Concat(s, o)), nil
+	}
+	return nil, unknownOp(n)
+}
+
+func (v *vocabulary) rootConcepts(n *plan.Node) (conceptSet, error) {
+	switch n.Op() {
+	case "Search":
+		return v.search(n.Text(0)), nil
+	case "Codes":
+		return v.coded(n)
+	case "ConceptSet":
+		return v.atlas(n)
+	}
+	return ids(n), nil
+}
+
+func ids(n *plan.Node) conceptSet {
+	var out []int32
+	for i := range n.Args() {
+		if id := n.Int(i); id >= 0 && id <= math.MaxInt32 {
+			out = append(out, int32(id))
+		}
+	}
+	return newConceptSet(out)
+}
+
+// search is the concepts whose name has every word, in any case.
+func (v *vocabulary) search(text string) conceptSet {
+	words := strings.Fields(strings.ToLower(text))
+	var out []int32
+	for id, name := range v.names {
+		name = strings.ToLower(name)
+		if len(words) > 0 && !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(name, w) }) {
+			out = append(out, id)
+		}
+	}
+	return newConceptSet(out)
+}
+
+func (v *vocabulary) coded(n *plan.Node) (conceptSet, error) {
+	codes := v.codes[n.Text(0)]
+	if codes == nil {
+		return nil, cannot(n, "the repository's concepts have no vocabulary %s", n.Text(0))
+	}
+	var out []int32
+	for i := 1; i < len(n.Args()); i++ {
+		prefix, wild := strings.CutSuffix(n.Text(i), "*")
+		for code, id := range codes {
+			if code == prefix || wild && strings.HasPrefix(code, prefix) {
+				out = append(out, id)
+			}
+		}
+	}
+	return newConceptSet(out), nil
+}
+
+// atlas reads an ATLAS concept set expression (OHDSI Circe, ConceptSetExpression):
+// {"items":[{"concept":{"CONCEPT_ID":…},"isExcluded":…,"includeDescendants":…}]}.
+func (v *vocabulary) atlas(n *plan.Node) (conceptSet, error) {
+	var expression struct {
+		Items []struct {
+			Concept struct {
+				ID int32 `json:"CONCEPT_ID"`
+			} `json:"concept"`
+			Excluded    bool `json:"isExcluded"`
+			Descendants bool `json:"includeDescendants"`
+			Mapped      bool `json:"includeMapped"`
+		} `json:"items"`
+	}
+	if err := json.Unmarshal([]byte(n.Text(0)), &expression); err != nil || len(expression.Items) == 0 {
+		return nil, cannot(n, `not a concept set expression; it begins with {"items":[`)
+	}
+	var in, out conceptSet
+	for _, item := range expression.Items {
+		if item.Mapped {
+			return nil, cannot(n, "includeMapped is not supported; name the source codes with cdr.Codes")
+		}
+		s := conceptSet{item.Concept.ID}
+		if item.Descendants {
+			s = v.withDescendants(s)
+		}
+		if item.Excluded {
+			out = append(out, s...)
+		} else {
+			in = append(in, s...)
+		}
+	}
+	return newConceptSet(in).minus(newConceptSet(out)), nil
 }

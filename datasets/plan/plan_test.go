@@ -87,7 +87,7 @@ func TestMistakes(t *testing.T) {
 		{nil, "Everybody", nil, "no such operation"},
 		{everyone, "Value", nil, "Cohort has no such operation"},
 		{age, "Below", nil, "0 arguments where 1 are needed"},
-		{age, "Below", []Arg{"7"}, "string where a number is needed"},
+		{age, "Below", []Arg{"7"}, "string where a number or a Number is needed"},
 		{age, "Below", []Arg{nan()}, "not a number"},
 		{nil, "Condition", []Arg{1.5}, "float64 where an int is needed"},
 		{nil, "Condition", []Arg{int64(1) << 60}, "too large"},

@@ -10,6 +10,12 @@ type Result struct {
 	Schema  *Schema  `json:"schema,omitempty"` // of Open
 }
 
+// Total is the label of everyone, whatever their label of the key.
+const Total = "total"
+
+// Missing is the label of participants without a value of a key.
+const Missing = "missing"
+
 // Column is a released statistic: the identity of the plan that asked for it.
 type Column struct {
 	Stat ID     `json:"stat"`

@@ -28,8 +28,26 @@ type Table struct {
 	Fields []Field `json:"fields"`
 }
 
-// Field is one field of a table; Type is integer, number, date or label.
+// Field is one field of a table; Type is integer, number, date, label or concept.
 type Field struct {
 	Name string `json:"name"`
 	Type string `json:"type"`
 }
+
+// Table is the table of that name, nil when there is none.
+func (s *Schema) Table(name string) *Table {
+	for i := range s.Tables {
+		if s.Tables[i].Name == name {
+			return &s.Tables[i]
+		}
+	}
+	return nil
+}
+
+// schema is the repository that plans are built for; nil where it is not known.
+var schema *Schema
+
+// For names the repository that plans of this process are built for: tables and
+// fields that it lacks are mistakes from then on. In a process with several
+// repositories the engine finds them.
+func For(s *Schema) { schema = s }

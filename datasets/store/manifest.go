@@ -27,6 +27,7 @@ const (
 	Float   Type = "number"  // float64
 	Date    Type = "date"    // int32, days since 1970-01-01
 	Label   Type = "label"   // int32, an index into Field.Labels
+	Concept Type = "concept" // int32, an index into the table's dictionary of concept ids
 )
 
 // Missing is the sentinel of a missing integer, date or label. A missing number is NaN.
@@ -44,20 +45,32 @@ type Manifest struct {
 	Tables       []Info    `json:"tables"`
 }
 
-// Info describes a table and its file.
+// Info describes a table and its files.
 type Info struct {
 	Name   string  `json:"name"`
 	Rows   int64   `json:"rows"`
 	Fields []Field `json:"fields"`
-	Bytes  int64   `json:"bytes"`
-	SHA256 string  `json:"sha256"`
+	File
+	Index *File `json:"index,omitempty"` // of the field that is Indexed
+}
+
+// File is what a file must be.
+type File struct {
+	Bytes  int64  `json:"bytes"`
+	SHA256 string `json:"sha256"`
 }
 
 // Field describes a column. The first of a table with participants is "participant".
 type Field struct {
-	Name   string   `json:"name"`
-	Type   Type     `json:"type"`
-	Labels []string `json:"labels,omitempty"`
+	Name    string   `json:"name"`
+	Type    Type     `json:"type"`
+	Indexed bool     `json:"indexed,omitempty"` // rows can be found by concept; at most one field of a table
+	Labels  []string `json:"labels,omitempty"`
+	Unused  []byte   `json:"unused,omitempty"` // of a concept field: a bitmap of the dictionary's concepts that no row has
+
+	// Concepts is the dictionary that a table is to be written with: ids in
+	// ascending order. It stands in the data file, not in the manifest.
+	Concepts []int32 `json:"-"`
 }
 
 // Field is the field of that name.
@@ -126,21 +139,42 @@ func (m *Manifest) check() error {
 }
 
 func (i *Info) check() error {
-	if !plainName.MatchString(i.Name) || i.Rows < 0 || i.Bytes < 0 || len(i.SHA256) != 64 {
+	if !plainName.MatchString(i.Name) || i.Rows < 0 || !i.File.valid() || i.Index != nil && !i.Index.valid() {
 		return fmt.Errorf("malformed name, size or hash")
+	}
+	if (i.indexed() != "") != (i.Index != nil) {
+		return fmt.Errorf("an index without its field, or a field without its index")
 	}
 	return checkFields(i.Fields)
 }
 
+func (f File) valid() bool { return f.Bytes >= 0 && len(f.SHA256) == 64 }
+
+// indexed is the field by whose concepts rows can be found, or "".
+func (i *Info) indexed() string {
+	for _, f := range i.Fields {
+		if f.Indexed {
+			return f.Name
+		}
+	}
+	return ""
+}
+
 func checkFields(fields []Field) error {
-	seen := map[string]bool{}
+	seen, indexed := map[string]bool{}, 0
 	for _, f := range fields {
+		if f.Indexed {
+			indexed++
+		}
+		if indexed > 1 || f.Indexed && f.Type != Concept {
+			return fmt.Errorf("field %s cannot be indexed: one concept field of a table can", f.Name)
+		}
 		if !plainName.MatchString(f.Name) || seen[f.Name] {
 			return fmt.Errorf("field %q: malformed, or listed twice", f.Name)
 		}
 		seen[f.Name] = true
 		switch f.Type {
-		case Integer, Float, Date:
+		case Integer, Float, Date, Concept:
 		case Label:
 			continue
 		default:

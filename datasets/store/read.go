@@ -26,21 +26,47 @@ type Repository struct {
 // Table is an open table: its columns, batch by batch, read in place from the mapped file.
 type Table struct {
 	Info
-	Batches []Batch
+	Batches      []Batch
+	dictionaries map[string][]int32
 }
 
 // Batch is consecutive rows of a table, of whole strides of participants.
 type Batch struct {
 	Rows    int
 	columns map[string]column
+	index   []int32
 }
+
+// Concepts is the dictionary of a concept field: ids in ascending order. A value
+// of the field is an index into it; that of a missing one leads to Missing.
+func (t *Table) Concepts(field string) []int32 { return t.dictionaries[field] }
+
+// Used says whether any row has the dictionary's concept number code in a field.
+func (t *Table) Used(field string, code int) bool {
+	f, _ := t.Field(field)
+	return code/8 >= len(f.Unused) || f.Unused[code/8]>>(code%8)&1 == 0
+}
+
+// Decoded is the concept ids of a batch's concept field.
+func (t *Table) Decoded(b *Batch, field string) []int32 {
+	ids, codes := t.Concepts(field), b.Int32(field)
+	out := make([]int32, len(codes))
+	for i, c := range codes {
+		out[i] = ids[c]
+	}
+	return out
+}
+
+// WithConcept is the rows of the batch whose indexed field has the dictionary's
+// concept number code, in ascending order.
+func (b *Batch) WithConcept(code int) []int32 { return b.index[b.index[code]:b.index[code+1]] }
 
 type column struct {
 	ints   []int32
 	floats []float64
 }
 
-// Int32 is a column of integers, dates or labels; nil when there is none of that name.
+// Int32 is a column of integers, dates, labels or concepts; nil when there is none of that name.
 func (b *Batch) Int32(name string) []int32 { return b.columns[name].ints }
 
 // Float64 is a column of numbers; nil when there is none of that name.
@@ -82,13 +108,82 @@ func (r *Repository) Table(name string) (*Table, error) {
 	if info == nil {
 		return nil, fmt.Errorf("the repository %s has no table %s", r.Name, name)
 	}
-	path := filepath.Join(r.dir, name+".arrow")
-	t, err := openTable(path, info)
+	t, err := r.open(info)
 	if err != nil {
-		return nil, &DamagedError{path, err}
+		return nil, err
 	}
 	r.tables[name] = t
 	return t, nil
+}
+
+// open maps the files of a table.
+func (r *Repository) open(info *Info) (*Table, error) {
+	path := filepath.Join(r.dir, info.Name+".arrow")
+	t := &Table{Info: *info}
+	data, err := mapFile(path, info.File)
+	if err == nil {
+		t.Batches, t.dictionaries, err = layout(data, info.Fields)
+	}
+	if err == nil && t.rows() != info.Rows {
+		err = fmt.Errorf("%d rows where the manifest says %d", t.rows(), info.Rows)
+	}
+	if err != nil {
+		return nil, &DamagedError{path, err}
+	}
+	if info.Index == nil {
+		return t, nil
+	}
+	path = filepath.Join(r.dir, info.Name+".index.arrow")
+	if data, err = mapFile(path, *info.Index); err == nil {
+		err = t.addIndex(data)
+	}
+	if err != nil {
+		return nil, &DamagedError{path, err}
+	}
+	return t, nil
+}
+
+func (t *Table) rows() (n int64) {
+	for i := range t.Batches {
+		n += int64(t.Batches[i].Rows)
+	}
+	return n
+}
+
+// indexFields are the columns of an index file.
+var indexFields = []Field{{Name: "rows", Type: Integer}}
+
+func (t *Table) addIndex(data []byte) error {
+	batches, _, err := layout(data, indexFields)
+	if err != nil {
+		return err
+	}
+	if len(batches) != len(t.Batches) {
+		return fmt.Errorf("%d record batches for %d", len(batches), len(t.Batches))
+	}
+	concepts := len(t.Concepts(t.indexed()))
+	for i := range batches {
+		ix := batches[i].Int32("rows")
+		if err := checkIndex(ix, concepts, t.Batches[i].Rows); err != nil {
+			return err
+		}
+		t.Batches[i].index = ix
+	}
+	return nil
+}
+
+// checkIndex: the beginnings are in order and within the index, so that
+// WithConcept cannot go wrong. The hash vouches for the row numbers.
+func checkIndex(ix []int32, concepts, rows int) error {
+	if len(ix) < concepts+1 || int(ix[0]) != concepts+1 || int(ix[concepts]) != len(ix) || len(ix) > concepts+1+rows {
+		return fmt.Errorf("an index of %d numbers for %d concepts and %d rows", len(ix), concepts, rows)
+	}
+	for i := range concepts {
+		if ix[i] > ix[i+1] {
+			return fmt.Errorf("concept %d of the index ends before it begins", i)
+		}
+	}
+	return nil
 }
 
 // DamagedError says that a data file is missing or is not the one the manifest describes.
@@ -105,40 +200,36 @@ func (e *DamagedError) Error() string {
 // Unwrap is the cause.
 func (e *DamagedError) Unwrap() error { return e.Err }
 
-func openTable(path string, info *Info) (*Table, error) {
+// mapFile maps a file that is what the manifest says.
+func mapFile(path string, want File) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	if err := verify(f, info); err != nil {
+	if err := verify(f, want); err != nil {
 		return nil, err
 	}
-	data, err := unix.Mmap(int(f.Fd()), 0, int(info.Bytes), unix.PROT_READ, unix.MAP_SHARED)
+	data, err := unix.Mmap(int(f.Fd()), 0, int(want.Bytes), unix.PROT_READ, unix.MAP_SHARED)
 	if err != nil {
 		return nil, fmt.Errorf("mapping it: %w", err)
 	}
-	batches, err := layout(data, info)
-	if err != nil {
-		unix.Munmap(data)
-		return nil, err
-	}
-	return &Table{*info, batches}, nil
+	return data, nil
 }
 
-func verify(f *os.File, info *Info) error {
+func verify(f *os.File, want File) error {
 	st, err := f.Stat()
 	if err != nil {
 		return err
 	}
-	if st.Size() != info.Bytes || info.Bytes == 0 {
-		return fmt.Errorf("%d bytes where the manifest says %d", st.Size(), info.Bytes)
+	if st.Size() != want.Bytes || want.Bytes == 0 {
+		return fmt.Errorf("%d bytes where the manifest says %d", st.Size(), want.Bytes)
 	}
 	h := sha256.New()
 	if _, err := io.CopyBuffer(h, f, make([]byte, 1<<20)); err != nil {
 		return err
 	}
-	if hex.EncodeToString(h.Sum(nil)) != info.SHA256 {
+	if hex.EncodeToString(h.Sum(nil)) != want.SHA256 {
 		return fmt.Errorf("its SHA-256 is not the manifest's")
 	}
 	return nil

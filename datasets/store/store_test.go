@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,7 +14,7 @@ import (
 
 var testFields = []Field{
 	{Name: "participant", Type: Integer},
-	{Name: "measurement_concept_id", Type: Integer},
+	{Name: "measurement_concept_id", Type: Concept, Indexed: true, Concepts: []int32{0, 11, 22, 33}},
 	{Name: "measurement_date", Type: Date},
 	{Name: "value_as_number", Type: Float},
 }
@@ -30,16 +31,19 @@ func build(t testing.TB) string {
 		t.Fatal(err)
 	}
 	batches := [][]any{
-		{[]int32{0, 0, 7}, []int32{1, 2, 1}, []int32{10, Missing, 12}, []float64{1.5, math.NaN(), 3}},
-		{[]int32{2 * Stride}, []int32{3}, []int32{99}, []float64{-1}},
+		{[]int32{0, 0, 7}, []int32{11, 22, 11}, []int32{10, Missing, 12}, []float64{1.5, math.NaN(), 3}},
+		{[]int32{2 * Stride}, []int32{33}, []int32{99}, []float64{-1}},
 	}
 	for _, c := range batches {
 		if err := w.Write(c...); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := w.Write([]int32{2*Stride + 1}, []int32{3}, []int32{99}, []float64{-1}); err == nil {
+	if err := w.Write([]int32{2*Stride + 1}, []int32{33}, []int32{99}, []float64{-1}); err == nil {
 		t.Error("a stride was split over two batches")
+	}
+	if err := w.Write([]int32{3*Stride - 1}, []int32{44}, []int32{99}, []float64{-1}); err == nil {
+		t.Error("a concept that the dictionary lacks was written")
 	}
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
@@ -60,11 +64,16 @@ func TestRoundTrip(t *testing.T) {
 		t.Fatal(err)
 	}
 	b, from, to := m.Rows(0)
-	if from != 0 || to != 3 || b.Int32("measurement_concept_id")[1] != 2 || b.Int32("measurement_date")[1] != Missing {
+	if from != 0 || to != 3 || b.Int32("measurement_concept_id")[1] != 2 || m.Concepts("measurement_concept_id")[2] != 22 || b.Int32("measurement_date")[1] != Missing {
 		t.Errorf("stride 0: rows %d to %d, %v", from, to, b)
 	}
 	if v := b.Float64("value_as_number"); v[0] != 1.5 || !math.IsNaN(v[1]) || v[2] != 3 {
 		t.Errorf("values %v", v)
+	}
+	for code, want := range [][]int32{{}, {0, 2}, {1}, {}} {
+		if got := b.WithConcept(code); !slices.Equal(got, want) {
+			t.Errorf("concept %d is in rows %v, want %v", code, got, want)
+		}
 	}
 	if b, _, _ := m.Rows(1); b != nil {
 		t.Error("stride 1 has rows")
@@ -77,11 +86,17 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
-// TestDamage changes every byte of the file in turn, cuts it and takes it away:
+// TestDamage changes every byte of each file in turn, cuts it and takes it away:
 // each is found before the file is parsed.
 func TestDamage(t *testing.T) {
+	for _, name := range []string{"measurement.arrow", "measurement.index.arrow"} {
+		damage(t, name)
+	}
+}
+
+func damage(t *testing.T, name string) {
 	dir := build(t)
-	path := filepath.Join(dir, "measurement.arrow")
+	path := filepath.Join(dir, name)
 	whole, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -138,12 +153,14 @@ func FuzzLayout(f *testing.F) {
 	f.Add(whole)
 	f.Add([]byte("ARROW1\x00\x00ARROW1"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		batches, err := layout(b, &Info{Name: "x", Rows: 4, Fields: testFields})
+		batches, _, err := layout(b, testFields)
 		if err != nil {
 			return
 		}
 		for _, b := range batches {
-			_ = b.Int32("participant")
+			if p := b.Int32("participant"); len(p) != b.Rows {
+				t.Errorf("%d values in %d rows", len(p), b.Rows)
+			}
 		}
 	})
 }

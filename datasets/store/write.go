@@ -11,6 +11,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -77,18 +78,95 @@ func (b *Builder) Table(name string, fields []Field) (*Writer, error) {
 	if err := checkFields(fields); err != nil {
 		return nil, fmt.Errorf("table %s: %w", name, err)
 	}
-	f, err := os.OpenFile(filepath.Join(b.temp, name+".arrow"), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o644)
-	if err != nil {
+	w := &Writer{builder: b, info: Info{Name: name, Fields: slices.Clone(fields)}, next: -1}
+	var err error
+	if w.data, err = b.file(name+".arrow", fields); err != nil {
 		return nil, err
 	}
-	w := &Writer{builder: b, info: Info{Name: name, Fields: fields}, file: f, hash: sha256.New(), next: -1}
-	w.schema = arrowSchema(fields)
-	w.ipc, err = ipc.NewFileWriter(&hashed{w}, ipc.WithSchema(w.schema))
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
+	for i, f := range fields {
+		if f.Type == Concept && !slices.IsSorted(f.Concepts) {
+			return nil, errors.Join(fmt.Errorf("table %s: the concepts of %s are not in order", name, f.Name), w.data.file.Close())
+		}
+		if f.Type == Concept {
+			w.info.Fields[i].Unused = allUnused(len(f.Concepts))
+		}
+		if f.Indexed {
+			if w.index, err = b.file(name+".index.arrow", indexFields); err != nil {
+				return nil, errors.Join(err, w.data.file.Close())
+			}
+		}
 	}
 	return w, nil
 }
+
+// allUnused is a bitmap of so many ones.
+func allUnused(n int) []byte {
+	out := make([]byte, bitutil.BytesForBits(int64(n)))
+	for i := range n {
+		bitutil.SetBit(out, i)
+	}
+	return out
+}
+
+// output is an Arrow file in the making.
+type output struct {
+	schema *arrow.Schema
+	file   *os.File
+	hash   hash.Hash
+	bytes  int64
+	ipc    *ipc.FileWriter
+}
+
+func (b *Builder) file(name string, fields []Field) (*output, error) {
+	f, err := os.OpenFile(filepath.Join(b.temp, name), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	o := &output{schema: arrowSchema(fields), file: f, hash: sha256.New()}
+	if o.ipc, err = ipc.NewFileWriter(o, ipc.WithSchema(o.schema)); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return o, nil
+}
+
+// Write passes the file's bytes on to its hash.
+func (o *output) Write(p []byte) (int, error) {
+	n, err := o.file.Write(p)
+	o.hash.Write(p[:n])
+	o.bytes += int64(n)
+	return n, err
+}
+
+// Seek says where the file ends, which is all that ipc.FileWriter asks.
+func (o *output) Seek(offset int64, whence int) (int64, error) {
+	if offset != 0 || whence != io.SeekCurrent {
+		return 0, errors.New("a table is written from front to back")
+	}
+	return o.bytes, nil
+}
+
+func (o *output) write(rows int, columns []arrow.ArrayData) error {
+	arrays := make([]arrow.Array, len(columns))
+	for i, c := range columns {
+		arrays[i] = array.MakeFromData(c)
+	}
+	rec := array.NewRecord(o.schema, arrays, int64(rows))
+	defer rec.Release()
+	return o.ipc.Write(rec)
+}
+
+// close finishes the file and says what it is.
+func (o *output) close() (File, error) {
+	if err := o.ipc.Close(); err != nil {
+		return File{}, errors.Join(err, o.file.Close())
+	}
+	if err := o.file.Sync(); err != nil {
+		return File{}, errors.Join(err, o.file.Close())
+	}
+	return File{o.bytes, hex.EncodeToString(o.hash.Sum(nil))}, o.file.Close()
+}
+
+var conceptType = &arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int32, ValueType: arrow.PrimitiveTypes.Int32}
 
 func arrowSchema(fields []Field) *arrow.Schema {
 	var out []arrow.Field
@@ -99,6 +177,8 @@ func arrowSchema(fields []Field) *arrow.Schema {
 			t = arrow.PrimitiveTypes.Float64
 		case Date:
 			t = arrow.FixedWidthTypes.Date32
+		case Concept:
+			t = conceptType
 		}
 		out = append(out, arrow.Field{Name: f.Name, Type: t, Nullable: true})
 	}
@@ -109,33 +189,15 @@ func arrowSchema(fields []Field) *arrow.Schema {
 type Writer struct {
 	builder *Builder
 	info    Info
-	schema  *arrow.Schema
-	file    *os.File
-	hash    hash.Hash
-	ipc     *ipc.FileWriter
-	next    int // first stride that may still be written
-}
-
-// hashed passes the file's bytes on to its hash; ipc.FileWriter seeks only to ask where it is.
-type hashed struct{ w *Writer }
-
-func (h *hashed) Write(p []byte) (int, error) {
-	n, err := h.w.file.Write(p)
-	h.w.hash.Write(p[:n])
-	h.w.info.Bytes += int64(n)
-	return n, err
-}
-
-func (h *hashed) Seek(offset int64, whence int) (int64, error) {
-	if offset != 0 || whence != io.SeekCurrent {
-		return 0, errors.New("a table is written from front to back")
-	}
-	return h.w.info.Bytes, nil
+	data    *output
+	index   *output // nil when no field is indexed
+	next    int     // first stride that may still be written
 }
 
 // Write appends a record batch. columns are []int32 or []float64 in the order of
-// the fields, all of one length, missing values as sentinels. The batch's
-// participants do not decrease and share no stride with those of earlier batches.
+// the fields, all of one length, missing values as sentinels, concepts as ids of
+// the field's dictionary. The batch's participants do not decrease and share no
+// stride with those of earlier batches.
 func (w *Writer) Write(columns ...any) error {
 	rows, err := w.check(columns)
 	if err != nil {
@@ -144,14 +206,69 @@ func (w *Writer) Write(columns ...any) error {
 	if rows == 0 {
 		return nil
 	}
-	arrays := make([]arrow.Array, len(columns))
+	data := make([]arrow.ArrayData, len(columns))
 	for i, c := range columns {
-		arrays[i] = array.MakeFromData(columnData(w.schema.Field(i).Type, c, rows))
+		f := &w.info.Fields[i]
+		if f.Type != Concept {
+			data[i] = columnData(w.data.schema.Field(i).Type, c)
+			continue
+		}
+		codes, err := f.encode(c.([]int32))
+		if err != nil {
+			return fmt.Errorf("table %s: %w", w.info.Name, err)
+		}
+		none := Missing // no index
+		if len(f.Concepts) > 0 && f.Concepts[0] == Missing {
+			none = 0
+		}
+		column := int32Data(conceptType, codes, none)
+		column.SetDictionary(arrowData(arrow.PrimitiveTypes.Int32, arrow.Int32Traits.CastToBytes(f.Concepts), len(f.Concepts), func(int) bool { return false }))
+		data[i] = column
+		if f.Indexed {
+			if err := w.writeIndex(codes, len(f.Concepts)); err != nil {
+				return err
+			}
+		}
 	}
-	rec := array.NewRecord(w.schema, arrays, int64(rows))
-	defer rec.Release()
 	w.info.Rows += int64(rows)
-	return w.ipc.Write(rec)
+	return w.data.write(rows, data)
+}
+
+// encode turns concept ids into indexes into the dictionary.
+func (f *Field) encode(ids []int32) ([]int32, error) {
+	out := make([]int32, len(ids))
+	last, code := int32(0), -1 // neighbours are often equal
+	for i, id := range ids {
+		if id != last || code < 0 {
+			at, ok := slices.BinarySearch(f.Concepts, id)
+			if !ok {
+				return nil, fmt.Errorf("concept %d is not in the dictionary of %s", id, f.Name)
+			}
+			last, code = id, at
+		}
+		out[i] = int32(code)
+		bitutil.ClearBit(f.Unused, code)
+	}
+	return out, nil
+}
+
+// writeIndex writes the rows by concept (a counting sort).
+func (w *Writer) writeIndex(codes []int32, concepts int) error {
+	out := make([]int32, concepts+1, concepts+1+len(codes))
+	for _, c := range codes {
+		out[c]++
+	}
+	next := int32(concepts + 1)
+	for c := range out {
+		out[c], next = next, next+out[c]
+	}
+	out = out[:out[concepts]]
+	place := slices.Clone(out[:concepts])
+	for row, c := range codes {
+		out[place[c]] = int32(row)
+		place[c]++
+	}
+	return w.index.write(len(out), []arrow.ArrayData{int32Data(arrow.PrimitiveTypes.Int32, out, Missing)})
 }
 
 func (w *Writer) check(columns []any) (rows int, err error) {
@@ -192,48 +309,52 @@ func (w *Writer) checkOrder(participants []int32) error {
 }
 
 // columnData keeps the sentinels in the values and clears their bits in the validity bitmap.
-func columnData(t arrow.DataType, c any, rows int) arrow.ArrayData {
-	valid := make([]byte, bitutil.BytesForBits(int64(rows)))
-	missing := 0
-	mark := func(i int, ok bool) {
-		if ok {
-			bitutil.SetBit(valid, i)
-		} else {
-			missing++
-		}
+func columnData(t arrow.DataType, c any) *array.Data {
+	if c, ok := c.([]int32); ok {
+		return int32Data(t, c, Missing)
 	}
-	var values []byte
-	switch c := c.(type) {
-	case []int32:
-		values = arrow.Int32Traits.CastToBytes(c)
-		for i, v := range c {
-			mark(i, v != Missing)
-		}
-	case []float64:
-		values = arrow.Float64Traits.CastToBytes(c)
-		for i, v := range c {
-			mark(i, !math.IsNaN(v))
+	values := c.([]float64)
+	return arrowData(t, arrow.Float64Traits.CastToBytes(values), len(values), func(i int) bool { return math.IsNaN(values[i]) })
+}
+
+// int32Data is values of which none stands for a missing one.
+func int32Data(t arrow.DataType, values []int32, none int32) *array.Data {
+	return arrowData(t, arrow.Int32Traits.CastToBytes(values), len(values), func(i int) bool { return values[i] == none })
+}
+
+func arrowData(t arrow.DataType, values []byte, n int, missing func(int) bool) *array.Data {
+	valid := make([]byte, bitutil.BytesForBits(int64(n)))
+	nulls := 0
+	for i := range n {
+		if missing(i) {
+			nulls++
+		} else {
+			bitutil.SetBit(valid, i)
 		}
 	}
 	var bitmap *memory.Buffer
-	if missing > 0 {
+	if nulls > 0 {
 		bitmap = memory.NewBufferBytes(valid)
 	}
-	return array.NewData(t, rows, []*memory.Buffer{bitmap, memory.NewBufferBytes(values)}, nil, missing, 0)
+	return array.NewData(t, n, []*memory.Buffer{bitmap, memory.NewBufferBytes(values)}, nil, nulls, 0)
 }
 
-// Close finishes the file and enters the table in the manifest.
+// Close finishes the files and enters the table in the manifest.
 func (w *Writer) Close() error {
-	if err := w.ipc.Close(); err != nil {
-		return errors.Join(err, w.file.Close())
+	var err error
+	w.info.File, err = w.data.close()
+	if w.index != nil {
+		index, closing := w.index.close()
+		w.info.Index, err = &index, errors.Join(err, closing)
 	}
-	if err := w.file.Sync(); err != nil {
-		return errors.Join(err, w.file.Close())
-	}
-	if err := w.file.Close(); err != nil {
+	if err != nil {
 		return err
 	}
-	w.info.SHA256 = hex.EncodeToString(w.hash.Sum(nil))
+	for i := range w.info.Fields {
+		if f := &w.info.Fields[i]; !slices.ContainsFunc(f.Unused, func(b byte) bool { return b != 0 }) {
+			f.Unused = nil
+		}
+	}
 	w.builder.mu.Lock()
 	defer w.builder.mu.Unlock()
 	w.builder.manifest.Tables = append(w.builder.manifest.Tables, w.info)

@@ -1,44 +1,122 @@
 // Package tally is what the engine hands to the guard: counts of distinct
-// participants and sums, by group, before anything is protected. A Table never
-// leaves the process that holds the data; guard turns it into a release or a
-// refusal.
+// participants, sums and sorted values, by group, before anything is protected. A
+// Table never leaves the process that holds the data; guard turns it into a
+// release or a refusal.
 package tally
 
-import "weir/datasets/plan"
+import (
+	"math"
+
+	"weir/datasets/plan"
+)
 
 // Set is a set of participants, and the rows that stand for them.
 type Set struct {
 	Participants int64 // distinct
-	Rows         int64 // of the split's events; otherwise one a participant
+	Rows         int64 // of a split's events; otherwise one a participant
+	Print        Print
+}
+
+// Print identifies a set of participants: equal sets have equal prints, and the
+// print of a disjoint union is the sum. Two different sets have the same print
+// with a probability of about 2⁻⁸⁰.
+type Print [2]uint64
+
+// PrintOf is the print of one participant. Each half is below 2⁴⁰, so that the
+// prints of 2²⁴ participants add up without overflow (splitmix64, Steele, Lea and
+// Flood 2014).
+func PrintOf(participant int32) Print {
+	mix := func(x uint64) uint64 {
+		x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+		x = (x ^ x>>27) * 0x94d049bb133111eb
+		return (x ^ x>>31) >> 24
+	}
+	p := uint64(uint32(participant))
+	return Print{mix((p + 1) * 0x9e3779b97f4a7c15), mix((p + 1) * 0xd1342543de82ef95)}
+}
+
+// Add adds the participants of a disjoint set.
+func (s *Set) Add(t Set) {
+	s.Participants += t.Participants
+	s.Rows += t.Rows
+	s.Print[0] += t.Print[0]
+	s.Print[1] += t.Print[1]
 }
 
 // Table is the answer to a plan.
 type Table struct {
 	Keys   []Key
 	Stats  []*plan.Node // what Values answer, in order
-	Groups []Group      // in the order of the keys' labels, the first key slowest
+	Groups []Group      // in the order of the keys' labels, the first key slowest, totals last
 }
 
 // Key is a key of the groups.
 type Key struct {
 	Plan     *plan.Node
-	Closed   bool // its labels come from the plan or a codebook, not from the data
-	Additive bool // a participant is in one group at most
+	Labels   []string // all of them, in order, but for missing and total
+	Closed   bool     // they come from the plan or a codebook, not from the data
+	Additive bool     // a participant is in one group at most
 }
 
 // Group is the participants with the same labels.
 type Group struct {
-	Labels []string // in the order of the keys
+	Labels []string // in the order of the keys; plan.Missing and plan.Total among them
 	All    Set
-	Values []Value
+	Values []Value // in the order of the statistics
 }
 
 // Value is what a statistic is computed from in one group.
 type Value struct {
-	Known Set     // with a value
-	True  Set     // of a Bool: for whom it is true
-	Sum   float64 // of a Number's values
+	Known   Set   // with a value
+	True    Set   // of a Bool: for whom it is true; of a rate: with an event
+	Parts   []Set // of shares: by label of Labels
+	Labels  []string
+	Sum     float64    // of a Number's values; of a rate: person-days
+	Squares float64    // sum of squared deviations from the mean
+	Largest [2]float64 // the largest absolute values, of two participants
+	Sorted  []float64  // for quantiles: every value, ascending
 }
 
-// Missing is the label of participants without a value of a key.
-const Missing = "missing"
+// Mean is the mean of the values, NaN of none.
+func (v *Value) Mean() float64 { return v.Sum / float64(v.Known.Participants) }
+
+// SD is the standard deviation of the values (of a sample), NaN of fewer than two.
+func (v *Value) SD() float64 {
+	if v.Known.Participants < 2 {
+		return math.NaN()
+	}
+	return math.Sqrt(v.Squares / float64(v.Known.Participants-1))
+}
+
+// Merge adds the values of other participants. Moments are combined as by Chan,
+// Golub and LeVeque (1983); Sorted is left to who collects it.
+func (v *Value) Merge(w *Value) {
+	n, m := float64(v.Known.Participants), float64(w.Known.Participants)
+	if n > 0 && m > 0 {
+		d := w.Sum/m - v.Sum/n
+		v.Squares += d * d * n * m / (n + m)
+	}
+	v.Squares += w.Squares
+	v.Known.Add(w.Known)
+	v.True.Add(w.True)
+	v.Sum += w.Sum
+	for _, x := range w.Largest {
+		v.Contribute(x)
+	}
+	if v.Parts == nil && w.Parts != nil {
+		v.Parts, v.Labels = make([]Set, len(w.Parts)), w.Labels
+	}
+	for i := range w.Parts {
+		v.Parts[i].Add(w.Parts[i])
+	}
+}
+
+// Contribute notes the absolute value of one participant.
+func (v *Value) Contribute(x float64) {
+	switch {
+	case x > v.Largest[0]:
+		v.Largest[1], v.Largest[0] = v.Largest[0], x
+	case x > v.Largest[1]:
+		v.Largest[1] = x
+	}
+}

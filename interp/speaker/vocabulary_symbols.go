@@ -10,47 +10,82 @@ import (
 func init() {
 	vocabulary["weir/datasets/datasets"] = map[string]reflect.Value{
 		// function, constant and variable definitions
-		"AllOf":  reflect.ValueOf(datasets.AllOf),
-		"AnyOf":  reflect.ValueOf(datasets.AnyOf),
-		"Day":    reflect.ValueOf(datasets.Day),
-		"NoneOf": reflect.ValueOf(datasets.NoneOf),
-		"Open":   reflect.ValueOf(datasets.Open),
+		"AllOf":        reflect.ValueOf(datasets.AllOf),
+		"AnyOf":        reflect.ValueOf(datasets.AnyOf),
+		"AtLeastOf":    reflect.ValueOf(datasets.AtLeastOf),
+		"BoolFunc":     reflect.ValueOf(datasets.BoolFunc),
+		"CategoryFunc": reflect.ValueOf(datasets.CategoryFunc),
+		"Day":          reflect.ValueOf(datasets.Day),
+		"Days":         reflect.ValueOf(datasets.Days),
+		"Earliest":     reflect.ValueOf(datasets.Earliest),
+		"Field":        reflect.ValueOf(datasets.Field),
+		"If":           reflect.ValueOf(datasets.If),
+		"LargestOf":    reflect.ValueOf(datasets.LargestOf),
+		"Latest":       reflect.ValueOf(datasets.Latest),
+		"Months":       reflect.ValueOf(datasets.Months),
+		"NoneOf":       reflect.ValueOf(datasets.NoneOf),
+		"NumberFunc":   reflect.ValueOf(datasets.NumberFunc),
+		"Open":         reflect.ValueOf(datasets.Open),
+		"Sequence":     reflect.ValueOf(datasets.Sequence),
+		"Since":        reflect.ValueOf(datasets.Since),
+		"SmallestOf":   reflect.ValueOf(datasets.SmallestOf),
+		"SumOf":        reflect.ValueOf(datasets.SumOf),
+		"TimeTo":       reflect.ValueOf(datasets.TimeTo),
+		"When":         reflect.ValueOf(datasets.When),
+		"Which":        reflect.ValueOf(datasets.Which),
+		"Years":        reflect.ValueOf(datasets.Years),
 
 		// type definitions
-		"Bool":       reflect.ValueOf((*datasets.Bool)(nil)),
-		"Category":   reflect.ValueOf((*datasets.Category)(nil)),
-		"Cell":       reflect.ValueOf((*datasets.Cell)(nil)),
-		"Chart":      reflect.ValueOf((*datasets.Chart)(nil)),
-		"Cohort":     reflect.ValueOf((*datasets.Cohort)(nil)),
-		"Concepts":   reflect.ValueOf((*datasets.Concepts)(nil)),
-		"Criterion":  reflect.ValueOf((*datasets.Criterion)(nil)),
-		"Date":       reflect.ValueOf((*datasets.Date)(nil)),
-		"Error":      reflect.ValueOf((*datasets.Error)(nil)),
-		"Event":      reflect.ValueOf((*datasets.Event)(nil)),
-		"Events":     reflect.ValueOf((*datasets.Events)(nil)),
-		"FieldName":  reflect.ValueOf((*datasets.FieldName)(nil)),
-		"Frame":      reflect.ValueOf((*datasets.Frame)(nil)),
-		"Group":      reflect.ValueOf((*datasets.Group)(nil)),
-		"Groups":     reflect.ValueOf((*datasets.Groups)(nil)),
-		"Key":        reflect.ValueOf((*datasets.Key)(nil)),
-		"Label":      reflect.ValueOf((*datasets.Label)(nil)),
-		"Moment":     reflect.ValueOf((*datasets.Moment)(nil)),
-		"Number":     reflect.ValueOf((*datasets.Number)(nil)),
-		"Refusal":    reflect.ValueOf((*datasets.Refusal)(nil)),
-		"Repository": reflect.ValueOf((*datasets.Repository)(nil)),
-		"Series":     reflect.ValueOf((*datasets.Series)(nil)),
-		"Split":      reflect.ValueOf((*datasets.Split)(nil)),
-		"Stat":       reflect.ValueOf((*datasets.Stat)(nil)),
-		"Table":      reflect.ValueOf((*datasets.Table)(nil)),
-		"TableName":  reflect.ValueOf((*datasets.TableName)(nil)),
-		"UCUM":       reflect.ValueOf((*datasets.UCUM)(nil)),
+		"Anchor":      reflect.ValueOf((*datasets.Anchor)(nil)),
+		"Bool":        reflect.ValueOf((*datasets.Bool)(nil)),
+		"Cases":       reflect.ValueOf((*datasets.Cases)(nil)),
+		"Category":    reflect.ValueOf((*datasets.Category)(nil)),
+		"Cell":        reflect.ValueOf((*datasets.Cell)(nil)),
+		"Chart":       reflect.ValueOf((*datasets.Chart)(nil)),
+		"Cohort":      reflect.ValueOf((*datasets.Cohort)(nil)),
+		"Concepts":    reflect.ValueOf((*datasets.Concepts)(nil)),
+		"Criterion":   reflect.ValueOf((*datasets.Criterion)(nil)),
+		"Date":        reflect.ValueOf((*datasets.Date)(nil)),
+		"Error":       reflect.ValueOf((*datasets.Error)(nil)),
+		"Event":       reflect.ValueOf((*datasets.Event)(nil)),
+		"EventField":  reflect.ValueOf((*datasets.EventField)(nil)),
+		"Events":      reflect.ValueOf((*datasets.Events)(nil)),
+		"FieldName":   reflect.ValueOf((*datasets.FieldName)(nil)),
+		"Filter":      reflect.ValueOf((*datasets.Filter)(nil)),
+		"Frame":       reflect.ValueOf((*datasets.Frame)(nil)),
+		"Group":       reflect.ValueOf((*datasets.Group)(nil)),
+		"Groups":      reflect.ValueOf((*datasets.Groups)(nil)),
+		"Key":         reflect.ValueOf((*datasets.Key)(nil)),
+		"Label":       reflect.ValueOf((*datasets.Label)(nil)),
+		"Moment":      reflect.ValueOf((*datasets.Moment)(nil)),
+		"Number":      reflect.ValueOf((*datasets.Number)(nil)),
+		"Operand":     reflect.ValueOf((*datasets.Operand)(nil)),
+		"Order":       reflect.ValueOf((*datasets.Order)(nil)),
+		"Refusal":     reflect.ValueOf((*datasets.Refusal)(nil)),
+		"Repository":  reflect.ValueOf((*datasets.Repository)(nil)),
+		"Row":         reflect.ValueOf((*datasets.Row)(nil)),
+		"Series":      reflect.ValueOf((*datasets.Series)(nil)),
+		"Split":       reflect.ValueOf((*datasets.Split)(nil)),
+		"Stat":        reflect.ValueOf((*datasets.Stat)(nil)),
+		"Table":       reflect.ValueOf((*datasets.Table)(nil)),
+		"Table1":      reflect.ValueOf((*datasets.Table1)(nil)),
+		"TableName":   reflect.ValueOf((*datasets.TableName)(nil)),
+		"TimeToEvent": reflect.ValueOf((*datasets.TimeToEvent)(nil)),
+		"UCUM":        reflect.ValueOf((*datasets.UCUM)(nil)),
 
 		// interface wrapper definitions
+		"_Anchor":    reflect.ValueOf((*_weir_datasets_Anchor)(nil)),
 		"_Criterion": reflect.ValueOf((*_weir_datasets_Criterion)(nil)),
 		"_Key":       reflect.ValueOf((*_weir_datasets_Key)(nil)),
 		"_Moment":    reflect.ValueOf((*_weir_datasets_Moment)(nil)),
+		"_Operand":   reflect.ValueOf((*_weir_datasets_Operand)(nil)),
 		"_Series":    reflect.ValueOf((*_weir_datasets_Series)(nil)),
 	}
+}
+
+// _weir_datasets_Anchor is an interface wrapper for Anchor type
+type _weir_datasets_Anchor struct {
+	IValue interface{}
 }
 
 // _weir_datasets_Criterion is an interface wrapper for Criterion type
@@ -65,6 +100,11 @@ type _weir_datasets_Key struct {
 
 // _weir_datasets_Moment is an interface wrapper for Moment type
 type _weir_datasets_Moment struct {
+	IValue interface{}
+}
+
+// _weir_datasets_Operand is an interface wrapper for Operand type
+type _weir_datasets_Operand struct {
 	IValue interface{}
 }
 

@@ -51,7 +51,7 @@ def arrow(table, temp):
 def expected(field, columns):
     """A field of the repository, of the source."""
     name = field["name"]
-    kind = {"integer": "INTEGER", "number": "DOUBLE", "date": "DATE", "label": "VARCHAR"}[field["type"]]
+    kind = {"integer": "INTEGER", "concept": "INTEGER", "number": "DOUBLE", "date": "DATE", "label": "VARCHAR"}[field["type"]]
     if name == "participant":
         return "CAST(s.person_id AS BIGINT)"
     if name == "birth_date":
