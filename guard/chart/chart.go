@@ -1,0 +1,283 @@
+// Package chart draws released numbers, and nothing else: bars, lines, box plots,
+// heat maps and Sankey diagrams, as text, SVG, PNG and Vega-Lite. Call New with a
+// chart's plan and the table that was released for it.
+//
+// A hidden number is forgotten as the first thing that New does: every picture
+// and every text is made of what is left. It is drawn as hidden, in a form whose
+// size is the same for all of them. Rows of totals are left out; "missing" comes
+// last and is grey.
+//
+// New refuses a chart that cannot be read (too many marks, colours or panels) and
+// says what to do instead. Labels and titles may be an attacker's: they are
+// cleaned, bounded and escaped.
+package chart
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"weir/datasets/plan"
+)
+
+// Chart is a chart that has been drawn.
+type Chart struct {
+	kind    kind
+	title   string
+	y       string   // what the numbers are
+	percent bool     // they are shares of 1, shown as percentages
+	keys    []*key   // x, colour, panels; of a Sankey diagram its stages
+	parts   []string // the numbers of a group: one, but in a box plot
+	groups  []*group
+	at      map[place]*group
+	wholes  map[[2]int]value // of stacked bars, by label of x and panels: the released totals
+	stacked bool
+	log     bool
+	drawing *drawing
+}
+
+// kind is one of the kinds of charts.
+type kind struct {
+	op, words   string
+	least, most int // keys
+}
+
+var kinds = []kind{
+	{"Bar", "bar chart", 1, 3},
+	{"Line", "line chart", 1, 3},
+	{"BoxPlot", "box plot", 1, 3},
+	{"Heatmap", "heat map", 2, 3},
+	{"Sankey", "Sankey diagram", 2, 6},
+	{"Histogram", "histogram", 1, 1},
+}
+
+// New draws the chart of a plan from its released table: by default the first key
+// runs along x, the second is told by colour, the third makes panels, and the
+// first statistic is shown. In a heat map the first key runs down and the second
+// along x, as in a table; a Sankey diagram goes from key to key. title stands
+// where the plan sets none. Errors are *plan.Error.
+func New(n *plan.Node, r *plan.Result, title string) (*Chart, error) {
+	s, err := readSettings(n)
+	if err != nil {
+		return nil, err
+	}
+	if r == nil || r.Refused != nil {
+		return nil, s.wrong("there is no released table to draw", "")
+	}
+	c := &Chart{kind: s.kind, title: clean(title, maxText), stacked: s.stacked != nil, log: s.log != nil}
+	if s.title != "" {
+		c.title = clean(s.title, maxText)
+	}
+	if err := c.fill(s, r); err != nil {
+		return nil, err
+	}
+	if err := c.check(s); err != nil {
+		return nil, err
+	}
+	c.drawing = c.draw()
+	return c, nil
+}
+
+// settings are what the plan says of a chart. Of a setting that is made twice the
+// last holds.
+type settings struct {
+	kind         kind
+	step         *plan.Node // that made the chart
+	title        string
+	roles        [3]*plan.Node // the steps X, Color and Facet
+	y            *plan.Node
+	stacked, log *plan.Node
+	names        map[plan.ID]*plan.Node // the plan's parts
+}
+
+func readSettings(n *plan.Node) (*settings, error) {
+	if n == nil || n.Kind() != "Chart" {
+		return nil, &plan.Error{Msg: "the plan is no chart's"}
+	}
+	s := &settings{names: map[plan.ID]*plan.Node{}}
+	n.Walk(func(m *plan.Node) {
+		if have := s.names[m.ID()]; have == nil || have.Label() == "" {
+			s.names[m.ID()] = m
+		}
+	})
+	for ; n.Recv() != nil && n.Recv().Kind() == "Chart"; n = n.Recv() {
+		s.set(n)
+	}
+	s.step = n
+	i := slices.IndexFunc(kinds, func(k kind) bool { return k.op == n.Op() })
+	if i < 0 {
+		return nil, s.wrong("there is no such chart", "")
+	}
+	s.kind = kinds[i]
+	return s, s.fits()
+}
+
+func (s *settings) set(n *plan.Node) {
+	first := func(at **plan.Node) {
+		if *at == nil {
+			*at = n
+		}
+	}
+	switch n.Op() {
+	case "Title":
+		if s.title == "" {
+			s.title = n.Text(0)
+		}
+	case "X":
+		first(&s.roles[0])
+	case "Color":
+		first(&s.roles[1])
+	case "Facet":
+		first(&s.roles[2])
+	case "Y":
+		first(&s.y)
+	case "Stacked":
+		first(&s.stacked)
+	case "LogY":
+		first(&s.log)
+	}
+}
+
+// wrong is an error of the step that made the chart.
+func (s *settings) wrong(msg, way string) error { return wrongAt(s.step, msg, way) }
+
+func wrongAt(n *plan.Node, msg, way string) error {
+	return &plan.Error{Op: n.Op(), Msg: msg, Way: way, At: n.At()}
+}
+
+// fits says whether the settings are ones of the kind.
+func (s *settings) fits() error {
+	is := func(ops ...string) bool { return slices.Contains(ops, s.kind.op) }
+	switch {
+	case s.stacked != nil && !is("Bar"):
+		return wrongAt(s.stacked, "a "+s.kind.words+" is not stacked", "use .Bar().Stacked()")
+	case s.log != nil && is("Heatmap", "Sankey"):
+		return wrongAt(s.log, "a "+s.kind.words+" has no y axis of numbers", "leave .LogY() out")
+	case s.log != nil && s.stacked != nil:
+		return wrongAt(s.log, "shares of a whole have no logarithmic axis", "leave .LogY() or .Stacked() out")
+	case s.y != nil && is("Sankey", "Histogram"):
+		return wrongAt(s.y, "a "+s.kind.words+" shows participants", "leave .Y(…) out")
+	case s.roles[1] != nil && is("Heatmap"):
+		return wrongAt(s.roles[1], "a heat map tells its numbers by colour", "use .X(…) for the key along x; the other runs down")
+	}
+	for _, role := range s.roles {
+		if role != nil && is("Sankey") {
+			return wrongAt(role, "a Sankey diagram goes from key to key of the table", "give the keys to By in that order")
+		}
+	}
+	return nil
+}
+
+// Bounds of what can be told apart, and of what an output may weigh.
+const (
+	maxText    = 1000 // characters of a text's full form
+	maxShort   = 60   // characters of a label on a mark
+	maxGroups  = 6000
+	maxColours = 2 * len(palette)
+	maxPanels  = 16
+	maxRows    = 60 // of a heat map
+	maxNodes   = 30 // labels of a stage
+	maxFlows   = 600
+)
+
+// fewer is the way out of too much.
+const fewer = "make fewer groups: .Top(20) of the table, or .Collapse(…) of the labels"
+
+// bound is how much of something can be told apart.
+type bound struct {
+	is, most int
+	says     string
+	way      string
+}
+
+// check refuses what cannot be read.
+func (c *Chart) check(s *settings) error {
+	var bounds []bound
+	if c.kind.op == "Sankey" {
+		for _, k := range c.keys {
+			bounds = append(bounds, bound{len(k.labels), maxNodes, "labels of " + k.name + " are too many to tell apart", fewer})
+		}
+		bounds = append(bounds, bound{len(c.groups), maxFlows, "flows are too many to tell apart", fewer})
+	} else {
+		bounds = c.bounds()
+	}
+	for _, b := range bounds {
+		if b.is > b.most {
+			return s.wrong(plain(float64(b.is))+" "+b.says, b.way)
+		}
+	}
+	return nil
+}
+
+func (c *Chart) bounds() []bound {
+	x, colours, panels := len(c.keys[0].labels), len(c.keys[1].labels), len(c.keys[2].labels)
+	most := map[string]int{"Heatmap": 120, "BoxPlot": 120, "Line": maxGroups, "Bar": 400, "Histogram": 400}[c.kind.op] / columnsOf(panels)
+	out := []bound{{panels, maxPanels, "panels are too many", fewer}}
+	if c.kind.op == "Heatmap" {
+		out = append(out, bound{colours, maxRows, "rows are too many", fewer})
+	} else {
+		out = append(out, bound{colours, maxColours, "colours cannot be told apart", "give each label a panel with .Facet(…), or " + fewer})
+	}
+	if c.kind.op != "Line" && c.kind.op != "Heatmap" && !c.stacked {
+		x *= colours
+	}
+	return append(out, bound{x, most, fmt.Sprintf("side by side are too many, at most %d fit", most), fewer})
+}
+
+// Text is the chart as aligned text, with every number that it shows.
+func (c *Chart) Text() string { return c.text() }
+
+// SVG is the chart as an SVG image on a white card. Marks say what they are in
+// data-mark, and name their group and number in a title:
+//
+//	<rect data-mark="bar" x="96" y="120.5" …><title>Female, 45–65: 1,204</title></rect>
+func (c *Chart) SVG() string { return c.drawing.svg(c.title, c.Alt()) }
+
+// PNG is the same picture at twice the size. Its font has Latin, Greek and
+// Cyrillic letters; others are boxes.
+func (c *Chart) PNG() ([]byte, error) { return c.drawing.png() }
+
+func (c *Chart) draw() *drawing {
+	d := &drawing{w: c.width()}
+	top := c.head(d)
+	switch c.kind.op {
+	case "Bar", "Histogram":
+		c.drawBars(d, top)
+	case "Line":
+		c.drawLines(d, top)
+	case "BoxPlot":
+		c.drawBoxes(d, top)
+	case "Heatmap":
+		c.drawHeat(d, top)
+	case "Sankey":
+		c.drawSankey(d, top)
+	}
+	return d
+}
+
+// has says whether some number of the chart is in the state.
+func (c *Chart) has(s state) bool { n, _ := c.count(s); return n > 0 }
+
+// count is how many numbers are in the state, and of how many.
+func (c *Chart) count(s state) (n, all int) {
+	for _, g := range c.groups {
+		for _, v := range g.values {
+			all++
+			if v.state == s {
+				n++
+			}
+		}
+	}
+	return n, all
+}
+
+// tip names a group and what is to be said of it.
+func (c *Chart) tip(at []int, says string) string {
+	var names []string
+	for i, k := range c.keys {
+		if k.name != "" && i < len(at) {
+			names = append(names, k.labels[at[i]].short)
+		}
+	}
+	return strings.Join(names, ", ") + ": " + says
+}
