@@ -88,20 +88,13 @@ func (c *compiler) attribute(n *plan.Node) (*category, error) {
 
 // coded makes a category of the used codes of a dictionary. No concept (0, or missing) is no label.
 func (c *compiler) coded(codes column[int32], dictionary []int32, used func(code int) bool, name func(int32) string) *category {
-	to := make([]int32, len(dictionary))
-	cat := &category{}
-	for i, id := range dictionary {
-		to[i] = -1
-		if id > 0 && used(i) {
-			to[i] = int32(len(cat.labels))
-			cat.labels = append(cat.labels, name(id))
-		}
-	}
+	l := conceptLabels("", dictionary, used, name)
+	cat := &category{labels: l.labels}
 	cat.codes = vector(c, func(b *block, out []int32) {
 		for i, code := range codes(b) {
 			out[i] = -1
 			if code >= 0 {
-				out[i] = to[code]
+				out[i] = l.codes[code]
 			}
 		}
 	})
@@ -160,10 +153,7 @@ func answersTo(t *store.Table, question, given string, questions conceptSet) []b
 // mapped renames the labels of a category: to is the new labels in order, and a
 // label that leads to none of them is missing.
 func (c *compiler) mapped(cat *category, to []string, rename func(string) string) *category {
-	at := make([]int32, len(cat.labels))
-	for i, l := range cat.labels {
-		at[i] = int32(slices.Index(to, rename(l)))
-	}
+	at := places(cat.labels, to, rename)
 	codes := cat.codes
 	return &category{labels: to, closed: cat.closed, codes: vector(c, func(b *block, out []int32) {
 		for i, code := range codes(b) {
@@ -181,7 +171,7 @@ func (c *compiler) relabelled(n *plan.Node) (*category, error) {
 	if err != nil {
 		return nil, err
 	}
-	rename := func(l string) string { return l }
+	rename := same
 	to := cat.labels
 	switch n.Op() {
 	case "Recode":
@@ -224,15 +214,45 @@ func (c *compiler) relabelled(n *plan.Node) (*category, error) {
 	return c.mapped(cat, to, rename), nil
 }
 
+// places is where each label stands in to after renaming, -1 for nowhere.
+func places(labels, to []string, rename func(string) string) []int32 {
+	at := map[string]int32{}
+	for i, l := range to {
+		at[l] = int32(i)
+	}
+	out := make([]int32, len(labels))
+	for i, l := range labels {
+		if k, ok := at[rename(l)]; ok {
+			out[i] = k
+		} else {
+			out[i] = -1
+		}
+	}
+	return out
+}
+
 // renamed is the labels after renaming, each once, in the order of the first.
 func renamed(labels []string, rename func(string) string) []string {
 	var out []string
+	seen := map[string]bool{}
 	for _, l := range labels {
-		if l = rename(l); !slices.Contains(out, l) {
+		if l = rename(l); !seen[l] {
+			seen[l] = true
 			out = append(out, l)
 		}
 	}
 	return out
+}
+
+func same(l string) string { return l }
+
+// merged has each label once: two concepts may have one name.
+func (c *compiler) merged(cat *category) *category {
+	to := renamed(cat.labels, same)
+	if len(to) == len(cat.labels) {
+		return cat
+	}
+	return c.mapped(cat, to, same)
 }
 
 func (c *compiler) labelOrElse(cat *category, label string) *category {
@@ -257,7 +277,7 @@ func (c *compiler) truthLabels(n *plan.Node) (*category, error) {
 	if err != nil {
 		return nil, err
 	}
-	labels := renamed([]string{n.Text(0), n.Text(1)}, func(l string) string { return l })
+	labels := renamed([]string{n.Text(0), n.Text(1)}, same)
 	last := int32(len(labels) - 1)
 	return &category{labels: labels, closed: true, codes: vector(c, func(b *block, out []int32) {
 		for i, v := range x(b) {
@@ -303,7 +323,7 @@ func (c *compiler) cases(n *plan.Node) (*category, error) {
 	if n.Op() == "Otherwise" {
 		texts = append(texts, n.Text(0))
 	}
-	labels := renamed(texts, func(l string) string { return l })
+	labels := renamed(texts, same)
 	for w := n.Recv(); w != nil; w = w.Recv() {
 		cond, err := c.truths(w.Node(0))
 		if err != nil {

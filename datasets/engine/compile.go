@@ -161,7 +161,11 @@ type category struct {
 func (c *compiler) category(n *plan.Node) (*category, error) {
 	return once(c, n, "category", func() (*category, error) {
 		if !c.gathers(n) {
-			return c.categorical(n)
+			cat, err := c.categorical(n)
+			if err != nil {
+				return nil, err
+			}
+			return c.merged(cat), nil
 		}
 		cat, err := c.plain.category(n)
 		if err != nil {

@@ -35,7 +35,14 @@ func (c *compiler) date(n *plan.Node) (column[int32], error) {
 		if co.index == nil {
 			return nil, &plan.Error{Op: "Index", Msg: "the cohort has no index date", Way: "give it one with .Entry(event)", At: n.At()}
 		}
-		return co.index, nil
+		return vector(c, func(b *block, out []int32) {
+			index := co.index(b)
+			for i, v := range co.in(b) {
+				if out[i] = store.Missing; v == yes {
+					out[i] = index[i]
+				}
+			}
+		}), nil
 	case "ObservedFrom", "ObservedUntil":
 		return c.observation(n)
 	}

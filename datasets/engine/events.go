@@ -22,7 +22,10 @@ func (ev *events) dictionary(field string) []int32 {
 	if ev.table == nil || field == "" {
 		return nil
 	}
-	return ev.table.Concepts(field)
+	if f, ok := ev.table.Field(field); !ok || f.Type != store.Concept {
+		return nil
+	}
+	return append([]int32{}, ev.table.Concepts(field)...) // an empty table has none
 }
 
 // scan is all rows of a table with a value and a date in a range.
@@ -39,7 +42,7 @@ func (c *compiler) events(n *plan.Node) (*events, error) {
 		if c.ex != nil {
 			return c.splitEvents(n)
 		}
-		if n.Recv() == nil || n.Op() == "Descendants" || n.Op() == "Except" {
+		if n.Recv() == nil || (n.Op() == "Descendants" || n.Op() == "Except") && namesConcepts(n.Leaf()) {
 			return c.domain(n)
 		}
 		switch n.Op() {
@@ -104,7 +107,7 @@ func (c *compiler) domain(n *plan.Node) (*events, error) {
 			return nil, err
 		}
 	}
-	if leaf.Op() == "Table" || leaf.Op() == "Death" || len(leaf.Args()) == 0 {
+	if !namesConcepts(leaf) {
 		ev.scan = &scan{table: t, lo: math.Inf(-1), hi: math.Inf(1), from: store.Missing + 1, to: math.MaxInt32}
 		ev.rows = selecting(c, func(b *block, to selection) selection {
 			batch, from, end := t.Rows(b.stride)
@@ -124,6 +127,11 @@ func (c *compiler) domain(n *plan.Node) (*events, error) {
 	}
 	ev.rows = c.ofConcepts(t, d.Concept, set.in(t.Concepts(d.Concept)))
 	return ev, nil
+}
+
+// namesConcepts says that a root is of some concepts, not of all events.
+func namesConcepts(leaf *plan.Node) bool {
+	return leaf.Op() != "Table" && leaf.Op() != "Death" && len(leaf.Args()) > 0
 }
 
 // between selects the rows of a batch from one to another.
@@ -161,7 +169,7 @@ func (c *compiler) ofConcepts(t *store.Table, field string, codes []int32) rowsO
 			if batch == nil {
 				return to
 			}
-			return chosen(b, batch, part(batch.WithConcept(int(codes[0])), from, end), to)
+			return chosen(b, batch, rowsIn(batch.WithConcept(int(codes[0])), from, end), to)
 		})
 	case f.Indexed && rows*sparse < t.Info.Rows:
 		marks := held[[]uint64](c)
@@ -200,8 +208,8 @@ func (c *compiler) ofConcepts(t *store.Table, field string, codes []int32) rowsO
 	})
 }
 
-// part is the rows in [from, end) of ascending ones.
-func part(rows []int32, from, end int) []int32 {
+// rowsIn is the rows in [from, end) of ascending ones.
+func rowsIn(rows []int32, from, end int) []int32 {
 	lo, _ := slices.BinarySearch(rows, int32(from))
 	hi, _ := slices.BinarySearch(rows[lo:], int32(end))
 	return rows[lo : lo+hi]
@@ -224,7 +232,7 @@ func marked(b *block, batch *store.Batch, from, end int, codes []int32, bitmap *
 	marks := *bitmap
 	clear(marks)
 	for _, code := range codes {
-		for _, r := range part(batch.WithConcept(int(code)), from, end) {
+		for _, r := range rowsIn(batch.WithConcept(int(code)), from, end) {
 			i := int(r) - from
 			marks[i/64] |= 1 << (i % 64)
 		}
@@ -263,7 +271,7 @@ func fieldValue(n *plan.Node, t *store.Table, field string) (func(source) func(i
 			}
 		}, nil
 	}
-	return nil, cannot(n, "field %s of table %s is no number but a %s", field, t.Name, f.Type)
+	return nil, cannot(n, "field %s of table %s is no number: its type is %s", field, t.Name, f.Type)
 }
 
 func floats(field string) func(source) func(int32) float64 {

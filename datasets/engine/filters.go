@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"math"
 	"math/bits"
 	"slices"
@@ -30,6 +31,9 @@ func (c *compiler) filter(n *plan.Node, base *events) (keeper, error) {
 	switch n.Op() {
 	case "In", "InSource":
 		return c.inSet(n, base)
+	case "Except": // of all events
+		out := c.vocabulary.withDescendants(ids(n))
+		return byConcept(n, base, base.Concept, func(id int32) bool { return !out.has(id) })
 	case "Unit":
 		return c.unitFilter(n, base)
 	case "ValueBetween":
@@ -332,7 +336,7 @@ func (c *compiler) fieldTest(f *plan.Node, ev *events) (func(selection) func(row
 	if f.Op() == "In" || f.Op() == "Is" && isText(f.Args()[0]) {
 		return c.fieldIn(f, ev)
 	}
-	x, err := c.fieldNumber(f.Recv(), ev)
+	x, is, err := c.fieldNumber(f.Recv(), ev)
 	if err != nil {
 		return nil, err
 	}
@@ -342,14 +346,17 @@ func (c *compiler) fieldTest(f *plan.Node, ev *events) (func(selection) func(row
 			return func(row int32) bool { return math.IsNaN(v(row)) }
 		}, nil
 	}
-	y := func(selection) func(int32) float64 {
+	y, with := func(selection) func(int32) float64 {
 		k := plan.Number(f.Args()[0])
 		return func(int32) float64 { return k }
-	}
+	}, store.Float
 	if other, ok := f.Args()[0].(*plan.Node); ok {
-		if y, err = c.fieldNumber(other, ev); err != nil {
+		if y, with, err = c.fieldNumber(other, ev); err != nil {
 			return nil, err
 		}
+	}
+	if err := comparable(f, is, with); err != nil {
+		return nil, err
 	}
 	compare := comparisons[f.Op()]
 	if compare == nil {
@@ -359,6 +366,26 @@ func (c *compiler) fieldTest(f *plan.Node, ev *events) (func(selection) func(row
 		u, v := x(s), y(s)
 		return func(row int32) bool { return compare(u(row), v(row)) }
 	}, nil
+}
+
+// comparable refuses to compare what is no number with one.
+func comparable(f *plan.Node, is, with store.Type) error {
+	number := func(t store.Type) bool { return t == store.Float || t == store.Integer }
+	switch {
+	case number(is) && number(with), is == store.Date && with == store.Date:
+		return nil
+	case is == store.Concept && (with == store.Concept || number(with)) && f.Op() == "Is":
+		return nil
+	}
+	way := map[store.Type]string{
+		store.Date:    "compare days with .Before(day), .After(day) or .Window(day, from, to) of the events, or with another date's field",
+		store.Label:   `name the labels: .Is("…") or .In("…", "…")`,
+		store.Concept: "name the concepts: .Is(id) or .In(id, …)",
+	}[is]
+	if way == "" {
+		way = "compare it with a number or with a field of numbers"
+	}
+	return &plan.Error{Op: f.Op(), Msg: fmt.Sprintf("a field of type %s is not compared with one of type %s", is, with), Way: way, At: f.At()}
 }
 
 // comparisons are false with NaN.
@@ -372,21 +399,22 @@ var comparisons = map[string]func(x, y float64) bool{
 
 func isText(a plan.Arg) bool { _, ok := a.(string); return ok }
 
-// fieldNumber reads a field as a number: a concept as its id, a date as its day.
-func (c *compiler) fieldNumber(f *plan.Node, ev *events) (func(selection) func(row int32) float64, error) {
+// fieldNumber reads a field as a number: a concept as its id, a date as its day, a
+// label as its index.
+func (c *compiler) fieldNumber(f *plan.Node, ev *events) (func(selection) func(row int32) float64, store.Type, error) {
 	name := f.Text(0)
 	if ev.table == nil {
-		return nil, cannot(f, "events of several kinds have no field %s", name)
+		return nil, "", cannot(f, "events of several kinds have no field %s", name)
 	}
 	field, ok := ev.table.Field(name)
 	if !ok {
-		return nil, cannot(f, "table %s of the repository has no field %s", ev.Table, name)
+		return nil, "", cannot(f, "table %s of the repository has no field %s", ev.Table, name)
 	}
 	if field.Type == store.Float {
 		return func(s selection) func(int32) float64 {
 			v := s.Float64(name)
 			return func(row int32) float64 { return v[row] }
-		}, nil
+		}, field.Type, nil
 	}
 	ids := ev.dictionary(name)
 	return func(s selection) func(int32) float64 {
@@ -401,24 +429,26 @@ func (c *compiler) fieldNumber(f *plan.Node, ev *events) (func(selection) func(r
 			}
 			return float64(x)
 		}
-	}, nil
+	}, field.Type, nil
 }
 
 // fieldIn tests a label or concept field against labels, names or numbers.
 func (c *compiler) fieldIn(f *plan.Node, ev *events) (func(selection) func(row int32) bool, error) {
 	name := f.Recv().Text(0)
-	x, err := c.fieldNumber(f.Recv(), ev)
+	x, is, err := c.fieldNumber(f.Recv(), ev)
 	if err != nil {
 		return nil, err
 	}
-	field, _ := ev.table.Field(name)
 	wanted := map[float64]bool{}
 	for _, a := range f.Args() {
 		text, ok := a.(string)
 		switch {
+		case !ok && (is == store.Label || is == store.Date), ok && is != store.Label && is != store.Concept:
+			return nil, cannot(f, "a field of type %s has no value %v", is, a)
 		case !ok:
 			wanted[plan.Number(a)] = true
-		case field.Type == store.Label:
+		case is == store.Label:
+			field, _ := ev.table.Field(name)
 			if i := slices.Index(field.Labels, text); i >= 0 {
 				wanted[float64(i)] = true
 			}

@@ -22,6 +22,9 @@ func (c *compiler) tabulation(n *plan.Node) (tabulation, error) {
 	if err != nil {
 		return nil, err
 	}
+	if n.Kind() != "Table" {
+		return nil, cannot(n, "a %s is no table of results", n.Kind())
+	}
 	switch n.Op() {
 	case "Attrition":
 		co, err := c.cohort(n.Recv())
@@ -39,24 +42,35 @@ func (c *compiler) tabulation(n *plan.Node) (tabulation, error) {
 
 // grouping is a population by keys with statistics.
 type grouping struct {
-	in     column[int8]
-	keys   []groupKey
-	stats  []statistic
-	plans  []*plan.Node // of the statistics
-	ex     *expansion   // nil where no key is a split
-	fast   *splitCount  // counts by a split, without an expansion
+	keys  []groupKey
+	plans []*plan.Node // of the statistics
+	// parts has a part for each set of splits that are totalled, by the bits of
+	// their places among the splits: a participant in several groups of a split is
+	// one of its total, which therefore is no sum of the groups.
+	parts  []*part
 	cells  int
 	totals bool
 	drop   bool // leave out who misses a key
 }
 
+// part is the statistics by the keys but for the splits that are totalled; of
+// those everyone has the first place.
+type part struct {
+	*grouping
+	in     column[int8]
+	codes  []column[int32] // by key, nil for a split
+	splits []*splitKey     // by key, nil for others
+	stats  []statistic
+	ex     *expansion  // nil where no key is a split
+	fast   *splitCount // counts by a split, without an expansion
+}
+
 // groupKey is one key. Its codes are indexes into labels, and one more for missing.
 type groupKey struct {
 	plan   *plan.Node
-	codes  column[int32] // nil for a split
 	labels []string
 	closed bool
-	split  *splitKey
+	split  int // its place among the splits, -1 for another key
 	step   int // how far apart in cells two labels are
 }
 
@@ -75,7 +89,7 @@ func (c *compiler) grouping(groups *plan.Node, stats []*plan.Node, at *plan.Node
 		g.drop = g.drop || groups.Op() == "DropMissing"
 	}
 	population := groups
-	var keys []*plan.Node
+	var keys, splits []*plan.Node
 	if groups.Kind() == "Groups" {
 		keys, population = groups.Nodes(0), groups.Recv()
 	}
@@ -83,146 +97,150 @@ func (c *compiler) grouping(groups *plan.Node, stats []*plan.Node, at *plan.Node
 	if err != nil {
 		return nil, err
 	}
-	if g.in = co.in; slices.ContainsFunc(keys, func(k *plan.Node) bool { return k.Kind() == "Split" }) {
-		if g.ex, err = c.expansion(keys, stats); err != nil {
-			return nil, err
+	for _, k := range keys {
+		if k.Kind() == "Split" {
+			splits = append(splits, k)
 		}
-		if !g.totals {
-			if g.fast, err = c.splitCount(g.ex, stats, g.drop); err != nil {
-				return nil, err
-			}
-		}
-		c = g.ex.compiler
-		if g.in, err = gathered(c, co.in, nil); err != nil {
-			return nil, err
-		}
-		if g.fast != nil {
-			c, g.in = c.plain, co.in
-		}
-	} else if slices.ContainsFunc(stats, dependsOnSplit) {
+	}
+	if len(splits) == 0 && slices.ContainsFunc(stats, dependsOnSplit) {
 		return nil, &plan.Error{Op: at.Op(), Msg: "a statistic of one value a group of a split", Way: "name the same splits in By", At: at.At()}
 	}
-	for _, k := range keys {
-		key, err := c.groupKey(k, g)
+	masks := 1
+	if g.totals {
+		masks <<= len(splits)
+	}
+	for mask := range masks {
+		p, err := c.part(g, co.in, keys, splits, mask)
 		if err != nil {
 			return nil, err
 		}
-		g.keys = append(g.keys, key)
-	}
-	for i := len(g.keys) - 1; i >= 0; i-- {
-		g.keys[i].step = g.cells
-		g.cells *= g.keys[i].size()
-		if g.cells*48*(1+len(stats)) > maxCellBytes {
-			return nil, &plan.Error{Op: "By", Msg: fmt.Sprintf("the table would have more than %d groups, which is more than fits in memory", g.cells), Way: "use fewer keys or wider bands", At: at.At()}
+		if g.parts = append(g.parts, p); mask > 0 {
+			continue
 		}
-	}
-	for _, s := range stats {
-		st, err := c.statistic(s)
-		if err != nil {
-			return nil, err
+		for i := len(g.keys) - 1; i >= 0; i-- {
+			g.keys[i].step = g.cells
+			g.cells *= g.keys[i].size()
+			if g.cells*48*(1+len(stats))*masks > maxCellBytes {
+				return nil, &plan.Error{Op: "By", Msg: fmt.Sprintf("the table would have more than %d groups, which is more than fits in memory", g.cells), Way: "use fewer keys or wider bands", At: at.At()}
+			}
 		}
-		g.stats = append(g.stats, st)
 	}
 	return g, nil
 }
 
-func (c *compiler) groupKey(n *plan.Node, g *grouping) (groupKey, error) {
-	key := groupKey{plan: n}
-	switch n.Kind() {
-	case "Split":
-		key.split = g.ex.keys[n.ID()]
-		key.labels, key.closed = key.split.labels, key.split.closed
-	case "Bool":
-		codes, err := c.keyCodes(n)
-		if err != nil {
-			return key, err
+// part compiles the grouping with the splits of mask totalled. The first one, in
+// which none is, sets the grouping's keys.
+func (c *compiler) part(g *grouping, in column[int8], keys, splits []*plan.Node, mask int) (*part, error) {
+	p := &part{grouping: g, in: in}
+	if len(splits) > 0 {
+		var err error
+		if p.ex, err = c.expansion(splits, append(slices.Clone(keys), g.plans...), mask, g.drop); err != nil {
+			return nil, err
 		}
-		key.labels, key.closed, key.codes = []string{"no", "yes"}, true, codes
-	default:
-		cat, err := c.category(n)
-		if err != nil {
-			return key, err
+		if p.fast, err = c.splitCount(p.ex, g.plans, g.drop); err != nil {
+			return nil, err
 		}
-		key.labels, key.codes, key.closed = cat.labels, cat.codes, cat.closed
+		if p.fast == nil {
+			c = p.ex.compiler
+			if p.in, err = gathered(c, in, nil); err != nil {
+				return nil, err
+			}
+		}
 	}
-	return key, nil
+	split := 0
+	for i, n := range keys {
+		key := groupKey{plan: n, split: -1}
+		var codes column[int32]
+		var of *splitKey
+		if n.Kind() == "Split" {
+			of, key.split = p.ex.order[split], split
+			key.labels, key.closed = of.labels, of.closed
+			split++
+		} else {
+			var err error
+			if codes, err = c.groupKey(n, &key); err != nil {
+				return nil, err
+			}
+		}
+		if p.codes, p.splits = append(p.codes, codes), append(p.splits, of); len(g.keys) == i {
+			g.keys = append(g.keys, key)
+		}
+	}
+	for _, s := range g.plans {
+		st, err := c.statistic(s)
+		if err != nil {
+			return nil, err
+		}
+		p.stats = append(p.stats, st)
+	}
+	return p, nil
 }
 
-// groupSums is what a grouping has taken.
-type groupSums struct {
+func (c *compiler) groupKey(n *plan.Node, key *groupKey) (column[int32], error) {
+	if n.Kind() == "Bool" {
+		key.labels, key.closed = []string{"no", "yes"}, true
+		return c.keyCodes(n)
+	}
+	cat, err := c.category(n)
+	if err != nil {
+		return nil, err
+	}
+	key.labels, key.closed = cat.labels, cat.closed
+	return cat.codes, nil
+}
+
+// groupSums is what a grouping has taken, by part.
+type groupSums []partSums
+
+// partSums is what a part has taken, by cell.
+type partSums struct {
 	all   []tally.Set
 	stats []sums
-	// overall counts participants over the groups of splits, whose sets overlap: by
-	// the splits that are totalled, then by cell with those splits left out.
-	overall [][]tally.Set
-	seen    []int32 // scratch
 }
 
 func (g *grouping) accumulator() accumulator {
-	a := &groupSums{all: make([]tally.Set, g.cells)}
-	for _, s := range g.stats {
-		a.stats = append(a.stats, s.sums(g.cells))
-	}
-	for range g.splitTotals() {
-		a.overall = append(a.overall, make([]tally.Set, g.cells))
-	}
-	return a
-}
-
-func (a *groupSums) add(b accumulator) {
-	o := b.(*groupSums)
-	addSets(a.all, o.all)
-	for i := range a.stats {
-		a.stats[i].add(o.stats[i])
-	}
-	for i := range a.overall {
-		addSets(a.overall[i], o.overall[i])
-	}
-}
-
-// splitTotals is the sets of splits that are totalled, each as the steps of the
-// splits; none without totals or splits.
-func (g *grouping) splitTotals() [][]*groupKey {
-	var splits []*groupKey
-	for i := range g.keys {
-		if g.keys[i].split != nil {
-			splits = append(splits, &g.keys[i])
+	var out groupSums
+	for _, p := range g.parts {
+		a := partSums{all: make([]tally.Set, g.cells)}
+		for _, s := range p.stats {
+			a.stats = append(a.stats, s.sums(g.cells))
 		}
-	}
-	if !g.totals {
-		return nil
-	}
-	var out [][]*groupKey
-	for mask := 1; mask < 1<<len(splits); mask++ {
-		var some []*groupKey
-		for i, k := range splits {
-			if mask>>i&1 == 1 {
-				some = append(some, k)
-			}
-		}
-		out = append(out, some)
+		out = append(out, a)
 	}
 	return out
 }
 
+func (a groupSums) add(b accumulator) {
+	for p, o := range b.(groupSums) {
+		addSets(a[p].all, o.all)
+		for i := range o.stats {
+			a[p].stats[i].add(o.stats[i])
+		}
+	}
+}
+
 func (g *grouping) take(b *block, acc accumulator) {
-	a := acc.(*groupSums)
-	if g.fast != nil {
-		g.fast.take(b, g.cellsOf(b), g, a)
+	for i, p := range g.parts {
+		p.take(b, &acc.(groupSums)[i])
+	}
+}
+
+func (p *part) take(b *block, a *partSums) {
+	if p.fast != nil {
+		p.fast.take(b, p.cellsOf(b), p, a)
 		return
 	}
-	if g.ex != nil {
-		b = g.ex.expand(b)
+	if p.ex != nil {
+		b = p.ex.expand(b)
 	}
-	cell := g.cellsOf(b)
+	cell := p.cellsOf(b)
 	for i, k := range cell {
 		if k >= 0 {
 			a.all[k].Add(one(b, i))
 		}
 	}
-	if g.ex != nil {
-		g.ex.countRows(b, cell, a.all)
-		g.takeOverall(b, cell, a)
+	if p.ex != nil {
+		p.ex.countRows(b, cell, a.all)
 	}
 	for _, s := range a.stats {
 		s.take(b, cell)
@@ -231,28 +249,28 @@ func (g *grouping) take(b *block, acc accumulator) {
 
 // cellsOf is the cell of each entry, -1 for who is not in the population or, where
 // they are left out, misses a key.
-func (g *grouping) cellsOf(b *block) []int32 {
+func (p *part) cellsOf(b *block) []int32 {
 	cell := make([]int32, b.n)
-	for i, v := range g.in(b) {
+	for i, v := range p.in(b) {
 		if v != yes {
 			cell[i] = -1
 		}
 	}
-	for k := range g.keys {
-		key := &g.keys[k]
-		if key.split != nil {
-			if g.fast == nil {
-				g.ex.addCells(b, key, g.drop, cell)
+	for k := range p.keys {
+		key := &p.keys[k]
+		if p.splits[k] != nil {
+			if p.fast == nil {
+				p.ex.addCells(b, p.splits[k], key.step, cell)
 			}
 			continue
 		}
 		missing := int32(len(key.labels))
-		for i, code := range key.codes(b) {
+		for i, code := range p.codes[k](b) {
 			switch {
 			case cell[i] < 0:
 			case code >= 0:
 				cell[i] += code * int32(key.step)
-			case g.drop:
+			case p.drop:
 				cell[i] = -1
 			default:
 				cell[i] += missing * int32(key.step)
@@ -262,43 +280,19 @@ func (g *grouping) cellsOf(b *block) []int32 {
 	return cell
 }
 
-// takeOverall counts each participant once over the groups of splits. The entries
-// of a participant follow each other.
-func (g *grouping) takeOverall(b *block, cell []int32, a *groupSums) {
-	for t, some := range g.splitTotals() {
-		if a.seen == nil {
-			a.seen = make([]int32, g.cells)
-		}
-		clear(a.seen)
-		for i, k := range cell {
-			if k < 0 {
-				continue
-			}
-			for _, key := range some {
-				k -= int32(int(k) / key.step % key.size() * key.step)
-			}
-			if who := b.owner[i] + 1; a.seen[k] != who {
-				a.seen[k] = who
-				a.overall[t][k].Add(one(b, i))
-			}
-		}
-	}
-}
-
 // table lists the groups in order, with totals where they are wanted.
 func (g *grouping) table(acc accumulator) *tally.Table {
-	a := acc.(*groupSums)
 	t := &tally.Table{Stats: g.plans}
 	for _, k := range g.keys {
-		t.Keys = append(t.Keys, tally.Key{Plan: k.plan, Labels: k.labels, Closed: k.closed, Additive: k.split == nil})
+		t.Keys = append(t.Keys, tally.Key{Plan: k.plan, Labels: k.labels, Closed: k.closed, Additive: k.split < 0})
 	}
-	g.list(t, a, nil, 0)
+	g.list(t, acc.(groupSums), nil, 0)
 	return t
 }
 
 // list appends the groups that begin with the given positions of the first keys; a
 // position is a label, missing, or behind it the total.
-func (g *grouping) list(t *tally.Table, a *groupSums, at []int, cell int) {
+func (g *grouping) list(t *tally.Table, a groupSums, at []int, cell int) {
 	if len(at) == len(g.keys) {
 		t.Groups = append(t.Groups, g.group(a, at, cell))
 		return
@@ -314,9 +308,10 @@ func (g *grouping) list(t *tally.Table, a *groupSums, at []int, cell int) {
 	}
 }
 
-func (g *grouping) group(a *groupSums, at []int, cell int) tally.Group {
+func (g *grouping) group(sums groupSums, at []int, cell int) tally.Group {
 	out := tally.Group{}
-	var over, overSplits []*groupKey // the keys that are totalled
+	var over []*groupKey // the keys that are added up
+	mask := 0            // the splits that are totalled
 	for i := range g.keys {
 		k := &g.keys[i]
 		switch {
@@ -326,30 +321,23 @@ func (g *grouping) group(a *groupSums, at []int, cell int) tally.Group {
 			out.Labels = append(out.Labels, plan.Missing)
 		default:
 			out.Labels = append(out.Labels, plan.Total)
-			if k.split == nil {
+			if k.split < 0 {
 				over = append(over, k)
 			} else {
-				overSplits = append(overSplits, k)
+				mask |= 1 << k.split
 			}
 		}
 	}
-	sets := a.all
-	for i, some := range g.splitTotals() {
-		if slices.Equal(some, overSplits) {
-			sets = a.overall[i]
-		}
-	}
-	eachCell(over, cell, func(cell int) { out.All.Add(sets[cell]) })
+	a := sums[mask]
+	eachCell(over, cell, func(cell int) { out.All.Add(a.all[cell]) })
 	for _, s := range a.stats {
 		v := tally.Value{}
-		if len(overSplits) == 0 { // a statistic over overlapping groups is none of participants
-			eachCell(over, cell, func(cell int) {
-				w := s.value(cell)
-				v.Merge(&w)
-				v.Sorted = append(v.Sorted, w.Sorted...)
-			})
-			slices.Sort(v.Sorted)
-		}
+		eachCell(over, cell, func(cell int) {
+			w := s.value(cell)
+			v.Merge(&w)
+			v.Sorted = append(v.Sorted, w.Sorted...)
+		})
+		slices.Sort(v.Sorted)
 		out.Values = append(out.Values, v)
 	}
 	return out

@@ -131,7 +131,7 @@ func unary(n *plan.Node) func(float64) float64 {
 		return math.Abs
 	case "Pow":
 		p := n.Float(0)
-		return func(x float64) float64 { return math.Pow(x, p) }
+		return func(x float64) float64 { return math.Pow(x, p) + 0*x } // a missing number to the power of 0, too
 	case "Round":
 		scale := math.Pow(10, float64(n.Int(0)))
 		return func(x float64) float64 { return math.Round(x*scale) / scale }
@@ -352,7 +352,7 @@ func edgesOf(n *plan.Node) []float64 {
 
 // bandLabels are "<18", "18 to <45", "45+".
 func bandLabels(edges []float64) []string {
-	text := func(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
+	text := func(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }
 	out := []string{"<" + text(edges[0])}
 	for i := 1; i < len(edges); i++ {
 		out = append(out, text(edges[i-1])+" to <"+text(edges[i]))

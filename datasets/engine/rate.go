@@ -44,9 +44,6 @@ func (c *compiler) atRisk(n *plan.Node) (*risk, error) {
 			return nil, err
 		}
 		limits := []column[int32]{constant(c, c.cutOff)}
-		if len(until) > 0 {
-			limits = nil
-		}
 		for _, m := range until {
 			col, err := c.moments(m)
 			if err != nil {
@@ -108,6 +105,9 @@ func (c *compiler) rate(n *plan.Node) (statistic, error) {
 	}
 	k := c.ex.order[0]
 	_, starts := calendarPeriods(k.plan)
+	if k.total {
+		starts = []int32{starts[0], starts[len(starts)-1]}
+	}
 	c.ex.sources = append(c.ex.sources, c.plain.riskSource(n, r, starts))
 	gather := func(col column[int32]) column[int32] { v, _ := gathered(c, col, nil); return v }
 	event, _ := gathered(c, r.event, nil)

@@ -51,13 +51,15 @@ func (c *compiler) occurrences(n *plan.Node) (column[float64], error) {
 	}), nil
 }
 
-// distinctConcepts is the number of different concepts among an entry's events.
+// distinctConcepts is the number of different concepts among an entry's events; no
+// matching concept is none.
 func (c *compiler) distinctConcepts(n *plan.Node) (column[float64], error) {
 	ev, err := c.events(n.Recv())
 	if err != nil {
 		return nil, err
 	}
-	if ev.dictionary(ev.Concept) == nil {
+	ids := ev.dictionary(ev.Concept)
+	if ids == nil {
 		return nil, cannot(n, "the events have no concepts")
 	}
 	return vector(c, func(b *block, out []float64) {
@@ -69,7 +71,7 @@ func (c *compiler) distinctConcepts(n *plan.Node) (column[float64], error) {
 		}
 		concept := s.Int32(ev.Concept)
 		for k, r := range s.rows {
-			if pair := [2]int32{s.who[k], concept[r]}; !seen[pair] {
+			if pair := [2]int32{s.who[k], concept[r]}; ids[concept[r]] > 0 && !seen[pair] {
 				seen[pair] = true
 				out[s.who[k]]++
 			}
@@ -437,7 +439,7 @@ func (c *compiler) labelled(n *plan.Node, ev *events, field string) (*labelling,
 	case f.Type == store.Label:
 		return &labelling{field: field, labels: f.Labels, code: func(v int32) int32 { return max(v, -1) }}, nil
 	case f.Type != store.Concept:
-		return nil, cannot(n, "field %s of table %s has no labels: it is a %s", field, ev.Table, f.Type)
+		return nil, cannot(n, "field %s of table %s has no labels: its type is %s", field, ev.Table, f.Type)
 	}
 	name := c.vocabulary.name
 	switch {
@@ -448,15 +450,25 @@ func (c *compiler) labelled(n *plan.Node, ev *events, field string) (*labelling,
 	case n.Op() == "EachConcept":
 		name = func(id int32) string { return fmt.Sprintf("%d %s", id, c.vocabulary.name(id)) }
 	}
-	ids := ev.table.Concepts(field)
+	return conceptLabels(field, ev.table.Concepts(field), func(code int) bool { return ev.table.Used(field, code) }, name), nil
+}
+
+// conceptLabels is the names of the used concepts of a dictionary, each once.
+func conceptLabels(field string, ids []int32, used func(code int) bool, name func(int32) string) *labelling {
 	codes := make([]int32, len(ids))
+	at := map[string]int32{}
 	l := &labelling{field: field, codes: codes, code: func(v int32) int32 { return codes[v] }}
 	for i, id := range ids {
 		codes[i] = -1
-		if id > 0 && ev.table.Used(field, i) {
-			codes[i] = int32(len(l.labels))
-			l.labels = append(l.labels, name(id))
+		if id <= 0 || !used(i) {
+			continue
 		}
+		label := name(id)
+		if _, ok := at[label]; !ok {
+			at[label] = int32(len(l.labels))
+			l.labels = append(l.labels, label)
+		}
+		codes[i] = at[label]
 	}
-	return l, nil
+	return l
 }

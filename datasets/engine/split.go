@@ -16,10 +16,10 @@ import (
 // for participants.
 type expansion struct {
 	compiler *compiler // of entries
-	keys     map[plan.ID]*splitKey
 	order    []*splitKey
 	groups   int // of all splits together
 	sources  []*splitSource
+	drop     bool // leave out events that miss a label
 	hold     func(*block) *expander
 }
 
@@ -33,9 +33,28 @@ type splitKey struct {
 	step   int
 	field  *labelling // of a split by a field
 	events *plan.Node // what a split by a field splits
+	total  bool       // its labels make no difference
 }
 
-func (k *splitKey) size() int { return len(k.labels) + 1 }
+// size is the number of places: the labels, and missing.
+func (k *splitKey) size() int {
+	if k.total {
+		return 1
+	}
+	return len(k.labels) + 1
+}
+
+// place is where an event of a label, or behind the labels of none, stands in a
+// group's number.
+func (k *splitKey) place(label int32, drop bool) int32 {
+	switch {
+	case label < 0 || drop && int(label) == len(k.labels):
+		return -1
+	case k.total:
+		return 0
+	}
+	return label
+}
 
 // splitSource is events, or time at risk, whose groups make entries.
 type splitSource struct {
@@ -44,24 +63,24 @@ type splitSource struct {
 	rows func(b *block) (who, group []int32)
 }
 
-func (c *compiler) expansion(keys, stats []*plan.Node) (*expansion, error) {
-	ex := &expansion{keys: map[plan.ID]*splitKey{}, groups: 1, hold: held[expander](c)}
+// expansion compiles splits; those of mask are totalled. users are the keys and
+// statistics that use it.
+func (c *compiler) expansion(splits, users []*plan.Node, mask int, drop bool) (*expansion, error) {
+	ex := &expansion{groups: 1, drop: drop, hold: held[expander](c)}
 	ex.compiler = &compiler{Engine: c.Engine, shared: c.shared, done: map[key]any{}, plain: c, ex: ex}
-	for _, n := range keys {
-		if n.Kind() != "Split" {
-			continue
-		}
+	for i, n := range splits {
 		k, err := c.splitKey(n)
 		if err != nil {
 			return nil, err
 		}
-		ex.keys[n.ID()], ex.order = k, append(ex.order, k)
+		k.total = mask>>i&1 == 1
+		ex.order = append(ex.order, k)
 	}
 	for i := len(ex.order) - 1; i >= 0; i-- {
 		ex.order[i].step = ex.groups
 		ex.groups *= ex.order[i].size()
 	}
-	return ex, c.addSources(ex, keys, stats)
+	return ex, c.addSources(ex, users)
 }
 
 // splitKey compiles what a split is by.
@@ -113,24 +132,16 @@ func (c *compiler) answerLabels(n *plan.Node, ev *events) (*labelling, error) {
 		return nil, cannot(n, "the answers have no labels")
 	}
 	used := answersTo(ev.table, ev.Concept, field, ids(n))
-	l := &labelling{field: field}
-	codes := make([]int32, len(dictionary))
-	for i, id := range dictionary {
-		codes[i] = -1
-		if id > 0 && used[i] {
-			codes[i] = int32(len(l.labels))
-			l.labels = append(l.labels, answerLabel(c.vocabulary.name(id)))
-		}
-	}
-	l.code, l.codes = func(v int32) int32 { return codes[v] }, codes
-	return l, nil
+	return conceptLabels(field, dictionary, func(code int) bool { return used[code] }, func(id int32) string {
+		return answerLabel(c.vocabulary.name(id))
+	}), nil
 }
 
 // addSources finds the events whose groups make entries: those that Per splits, and
 // those that a split by a field splits.
-func (c *compiler) addSources(ex *expansion, keys, stats []*plan.Node) error {
+func (c *compiler) addSources(ex *expansion, users []*plan.Node) error {
 	var add []*plan.Node
-	for _, n := range append(slices.Clone(keys), stats...) {
+	for _, n := range users {
 		var mistake error
 		n.Walk(func(m *plan.Node) {
 			switch {
@@ -171,11 +182,11 @@ func (c *compiler) addSources(ex *expansion, keys, stats []*plan.Node) error {
 // same says whether the splits are those of the keys, in any order.
 func (ex *expansion) same(splits []*plan.Node) bool {
 	for _, s := range splits {
-		if ex.keys[s.ID()] == nil {
+		if !slices.ContainsFunc(ex.order, func(k *splitKey) bool { return k.plan.ID() == s.ID() }) {
 			return false
 		}
 	}
-	return len(splits) == len(ex.keys)
+	return len(splits) == len(ex.order)
 }
 
 // eventSource is events by the groups that they fall in.
@@ -205,7 +216,7 @@ func (c *compiler) eventSource(ex *expansion, n *plan.Node) (*splitSource, error
 		for j, k := range ex.order {
 			code := coders[j](b, s)
 			for i, r := range s.rows {
-				if p := code(i, r); p < 0 {
+				if p := k.place(code(i, r), ex.drop); p < 0 {
 					out[i] = -1
 				} else if out[i] >= 0 {
 					out[i] += p * int32(k.step)
@@ -363,31 +374,37 @@ func (ex *expansion) expand(b *block) *block {
 }
 
 // addCells adds a split's part to the entries' cells.
-func (ex *expansion) addCells(b *block, key *groupKey, drop bool, cell []int32) {
-	k := key.split
+func (ex *expansion) addCells(b *block, k *splitKey, step int, cell []int32) {
 	for i, g := range b.code {
-		if cell[i] < 0 {
-			continue
+		if cell[i] >= 0 {
+			cell[i] += g / int32(k.step) % int32(k.size()) * int32(step)
 		}
-		p := int(g) / k.step % k.size()
-		if drop && p == len(k.labels) {
-			cell[i] = -1
-			continue
-		}
-		cell[i] += int32(p * key.step)
 	}
 }
 
-// countRows counts the events of the first source instead of entries.
+// countRows counts events instead of entries: those that the first split by a field
+// splits, else all that make entries.
 func (ex *expansion) countRows(b *block, cell []int32, all []tally.Set) {
 	for _, k := range cell {
 		if k >= 0 {
 			all[k].Rows--
 		}
 	}
-	for _, e := range b.entry[0] {
-		if e >= 0 && cell[e] >= 0 {
-			all[cell[e]].Rows++
+	own := -1
+	for _, k := range ex.order {
+		if k.events != nil {
+			own = slices.IndexFunc(ex.sources, func(s *splitSource) bool { return s.id == k.events.ID() })
+			break
+		}
+	}
+	for s, entries := range b.entry {
+		if own >= 0 && s != own {
+			continue
+		}
+		for _, e := range entries {
+			if e >= 0 && cell[e] >= 0 {
+				all[cell[e]].Rows++
+			}
 		}
 	}
 }

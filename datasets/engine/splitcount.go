@@ -27,10 +27,10 @@ func (c *compiler) splitCount(ex *expansion, stats []*plan.Node, drop bool) (*sp
 	}
 	s := &splitCount{events: ev, field: k.field.field}
 	for _, code := range k.field.codes {
-		if code < 0 && !drop {
+		if code < 0 {
 			code = int32(len(k.labels))
 		}
-		s.group = append(s.group, code)
+		s.group = append(s.group, k.place(code, drop))
 	}
 	return s, nil
 }
@@ -59,10 +59,10 @@ func (s *cellSet) see(p, ok int32, print *tally.Print) {
 
 // take adds a block's rows to the cells; base is the cell of each participant
 // without the split's part.
-func (f *splitCount) take(b *block, base []int32, g *grouping, a *groupSums) {
+func (f *splitCount) take(b *block, base []int32, g *part, a *partSums) {
 	step := int32(0)
 	for i := range g.keys {
-		if k := &g.keys[i]; k.split != nil {
+		if k := &g.keys[i]; k.split >= 0 {
 			step = int32(k.step)
 		}
 	}

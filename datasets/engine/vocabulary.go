@@ -144,7 +144,9 @@ func (v *vocabulary) concepts(n *plan.Node) (conceptSet, error) {
 	case "Descendants":
 		return v.withDescendants(s), nil
 	case "Except":
-		// The receiver may have the descendants, so Except takes them out too.
+		if n.Kind() == "Concepts" && !hasDescendants(n) {
+			return s.minus(ids(n)), nil
+		}
 		return s.minus(v.withDescendants(ids(n))), nil
 	case "Union", "Minus":
 		o, err := v.concepts(n.Node(0))
@@ -154,6 +156,16 @@ func (v *vocabulary) concepts(n *plan.Node) (conceptSet, error) {
 		return newConceptSet(slices.Concat(s, o)), nil
 	}
 	return nil, unknownOp(n)
+}
+
+// hasDescendants says whether a step before n added the descendants.
+func hasDescendants(n *plan.Node) bool {
+	for ; n != nil; n = n.Recv() {
+		if n.Op() == "Descendants" {
+			return true
+		}
+	}
+	return false
 }
 
 func (v *vocabulary) rootConcepts(n *plan.Node) (conceptSet, error) {
