@@ -43,7 +43,8 @@ func (c Cohort) MatchedTo(cases Cohort, ratio int, key Key, more ...Key) Cohort 
 // Index is the index date: of Entry, of IndexOn, of the matched case.
 func (c Cohort) Index() Date { return Date{as(then(c.n, "Index"), "index date")} }
 
-// Union is who is in either, with the index date of the first.
+// Union is who is in either, with the index date of the first, or of the second where
+// the first has none.
 func (c Cohort) Union(o Cohort) Cohort { return cohortOf(then(c.n, "Union", o.n)) }
 
 // Intersect is who is in both.
@@ -52,7 +53,8 @@ func (c Cohort) Intersect(o Cohort) Cohort { return cohortOf(then(c.n, "Intersec
 // Minus is who is not in the other.
 func (c Cohort) Minus(o Cohort) Cohort { return cohortOf(then(c.n, "Minus", o.n)) }
 
-// Attrition is the flowchart of the steps, with protected counts.
+// Attrition is the flowchart of the steps, with protected counts. It begins anew at
+// Union, Intersect and Minus.
 func (c Cohort) Attrition() Table { return Table{then(c.n, "Attrition")} }
 
 // Frame is the cohort with columns.
@@ -188,7 +190,8 @@ func (t TimeToEvent) As(label string) TimeToEvent { return TimeToEvent{as(t.n, l
 // From is when time starts; who had the event before, or on that day, is left out.
 func (t TimeToEvent) From(m Moment) TimeToEvent { return TimeToEvent{then(t.n, "From", arg(m))} }
 
-// CensoredAt ends time without an event, at the first of several moments; without it, time ends at the cut-off.
+// CensoredAt ends time without an event, at the first of several moments, and at the
+// cut-off at the latest. Who is censored on the day of the start has no time and is left out.
 func (t TimeToEvent) CensoredAt(m Moment, more ...Moment) TimeToEvent {
 	return TimeToEvent{then(t.n, "CensoredAt", with(m, more)...)}
 }

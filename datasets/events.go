@@ -54,6 +54,8 @@ func (e Events) Where(f Filter) Events { return e.then("Where", f.n) }
 func (e Events) Unit(unit UCUM, more ...UCUM) Events { return e.then("Unit", with(unit, more)...) }
 
 // ConvertTo converts the values of every unit with a known factor and drops the others.
+// Factors that depend on the substance, such as HbA1c's from % to mmol/mol, are known
+// for the usual concepts of glucose, cholesterol, triglycerides, creatinine and HbA1c.
 func (e Events) ConvertTo(unit UCUM) Events { return e.then("ConvertTo", unit) }
 
 // ValueBetween keeps the events with a value from lo to hi, both included.
@@ -94,7 +96,8 @@ func (e Events) Window(a Anchor, fromDay, toDay int) Events {
 	return e.then("Window", arg(a), fromDay, toDay)
 }
 
-// During keeps the events that start between the start and the end of any of the others, such as visits.
+// During keeps the events that start between the start and the end of any of the others,
+// such as visits. One that ends before it starts, or has no end, is of one day.
 func (e Events) During(spans Events) Events { return e.then("During", spans.n) }
 
 // Apart keeps events at least so many days after the last one kept; Apart(1) is one a day.
@@ -168,10 +171,11 @@ func (e Events) SumValue() Number { return e.reduce("SumValue", "sum of ") }
 // SlopeValue is the change of the participant's values per year (least squares), of two days or more.
 func (e Events) SlopeValue() Number { return e.reduce("SlopeValue", "slope of ") }
 
-// EachConcept splits the events by concept.
+// EachConcept splits the events by concept. Concept 0, no matching concept, is missing;
+// a concept that the vocabulary does not have is called by its id.
 func (e Events) EachConcept() Split { return Split{as(then(e.n, "EachConcept"), "concept")} }
 
-// EachUnit splits the events by unit.
+// EachUnit splits the events by unit, called by its UCUM code.
 func (e Events) EachUnit() Split { return Split{as(then(e.n, "EachUnit"), "unit")} }
 
 // EachSource splits the events by where their record comes from.

@@ -128,13 +128,14 @@ func person(op, label string) Category { return Category{as(root(op), label)} }
 // Birth is the date of birth as the tier shows it.
 func (r Repository) Birth() Date { return Date{as(root("Birth"), "birth")} }
 
-// Age is the age in years at the CDR's cut-off.
+// Age is the age at the CDR's cut-off in completed years.
 func (r Repository) Age() Number { return Number{as(root("Age"), "age")} }
 
-// AgeAt is the age in years at a date or an event.
+// AgeAt is the age at a date or an event in completed years.
 func (r Repository) AgeAt(m Moment) Number { return Number{as(root("AgeAt", arg(m)), "age")} }
 
-// HasEHR says whether any health record was contributed.
+// HasEHR says whether any health record was contributed: a condition, drug, procedure,
+// device or visit. Measurements and observations are also made outside of care.
 func (r Repository) HasEHR() Bool { return Bool{as(root("HasEHR"), "has EHR")} }
 
 // HasFitbit says whether any wearable data was contributed.

@@ -101,7 +101,7 @@ func (x Number) Bands(edge float64, more ...float64) Category {
 	return Category{named(then(x.n, "Bands", with(edge, more)...), x.n)}
 }
 
-// BandsOf cuts into bands of one width from lo to hi, open at both ends.
+// BandsOf cuts into bands of one width from lo to hi, open at both ends; the last but one ends at hi.
 func (x Number) BandsOf(width, lo, hi float64) Category {
 	return Category{named(then(x.n, "BandsOf", width, lo, hi), x.n)}
 }
@@ -367,6 +367,8 @@ func (c Cases) plan() *plan.Node { return c.n }
 func (c Cases) String() string { return c.n.Tree() }
 
 // When starts a category: When(bmi.Below(25), "normal").When(…).Otherwise("obese").
+// The label is that of the first condition that is true; where a condition before it is
+// missing, the label is missing too.
 func When(cond Bool, label string) Cases { return Cases{root("When", cond.n, label)} }
 
 // When adds a case.
