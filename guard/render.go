@@ -14,6 +14,7 @@ const (
 	mimePlain = "text/plain"
 	mimeHTML  = "text/html"
 	mimeSVG   = "image/svg+xml"
+	mimePNG   = "image/png" // in base64
 )
 
 // render is the table as text and as HTML.
