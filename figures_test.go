@@ -39,4 +39,9 @@ func TestFigures(t *testing.T) {
 		small, numbers, hidden := guardOnGiBleed(t)
 		figure("path/gibleed_numbers_1_to_20", len(small), fmt.Sprintf("of_%d_shown_%d_hidden", numbers, hidden), "=0", len(small) == 0)
 	})
+	t.Run("engine", func(t *testing.T) {
+		whole, alone := protectedRequest(t)
+		above := float64(whole-alone) / float64(time.Millisecond)
+		figure("engine/protected_request_above_engine", fmt.Sprintf("%.1f", above), fmt.Sprintf("ms_over_%.1f", 1000*alone.Seconds()), "<=30", above <= 30)
+	})
 }

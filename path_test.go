@@ -22,6 +22,7 @@ import (
 	"weir/datasets/curate"
 	"weir/datasets/plan"
 	"weir/datasets/store"
+	"weir/interp/speaker"
 )
 
 // The tests of this file run the command as people do: the binary, Jupyter's own
@@ -32,7 +33,12 @@ var shared struct {
 	err  error
 }
 
+// TestMain also lets the test binary be the speaker of a session in this process.
 func TestMain(m *testing.M) {
+	if os.Args[0] == speaker.Name {
+		main()
+		return
+	}
 	code := m.Run()
 	if shared.dir != "" {
 		os.RemoveAll(shared.dir)
