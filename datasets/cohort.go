@@ -153,7 +153,7 @@ func (g Groups) String() string { return g.n.Tree() }
 // WithTotals adds the total over each key.
 func (g Groups) WithTotals() Groups { return Groups{then(g.n, "WithTotals")} }
 
-// DropMissing leaves out who misses a key.
+// DropMissing leaves out who misses a key; of a split, the events that miss its label.
 func (g Groups) DropMissing() Groups { return Groups{then(g.n, "DropMissing")} }
 
 // Rate is events per 1,000 person-years in each group.

@@ -106,7 +106,8 @@ func (x Number) BandsOf(width, lo, hi float64) Category {
 	return Category{named(then(x.n, "BandsOf", width, lo, hi), x.n)}
 }
 
-// Fractions cuts into n groups of equal size, from 1, at quantiles of everyone's values: 4 gives quarters.
+// Fractions cuts into n groups of equal size, from 1, at quantiles of everyone's values: 4
+// gives quarters. A value at a quantile is of the lower group.
 func (x Number) Fractions(n int) Category { return Category{named(then(x.n, "Fractions", n), x.n)} }
 
 // Levels is one group a whole number, from lo to hi; others are missing.

@@ -256,6 +256,7 @@ class Translation:
         self.r, self.plan = repository, plan
         self.ctes, self.made, self.variables = {}, {}, 0
         self.dropped = frozenset()
+        self.without_missing = False  # events that miss a split's label are left out
         self.checks = []  # queries that answer with rows where two answers are allowed
 
     # names
@@ -503,6 +504,8 @@ class Translation:
                 joins += f" JOIN {self.moment(s.args[0])} m{i} ON m{i}.participant = x.participant"
             if test:
                 tests.append(test)
+            if self.without_missing:
+                tests.append(f"({key}) IS NOT NULL")
             missing = f"coalesce({key}, 'missing')"
             columns.append(f"{text('total') if s.key in self.dropped else missing} AS {self.column(s)}, {key} IS NULL AS {self.column(s)}_missing")
         where = " WHERE " + " AND ".join(tests) if tests else ""
@@ -832,8 +835,8 @@ class Translation:
         values = self.cte("F", n.key, everyone)
         at = ", ".join(f"{i / k!r}" for i in range(1, k))
         cuts = self.cte("Q", n.key, lambda: f"SELECT quantile_cont(v, [{at}]) AS q FROM {values}")
-        self.checks.append(f"SELECT 1 FROM {values}, {cuts} WHERE len(list_filter(q, lambda c: abs(c - v) <= 1e-9 * abs(c))) > 0")
-        name = self.cte("R", n.key, lambda: f"SELECT participant, CASE WHEN v IS NOT NULL THEN CAST(1 + len(list_filter(q, lambda c: c <= v)) AS VARCHAR) END AS v FROM {values}, {cuts}")
+        self.checks.append(f"SELECT 1 FROM {values}, {cuts} WHERE len(list_filter(q, lambda c: c <> v AND abs(c - v) <= 1e-9 * abs(c))) > 0")
+        name = self.cte("R", n.key, lambda: f"SELECT participant, CASE WHEN v IS NOT NULL THEN CAST(1 + len(list_filter(q, lambda c: c < v)) AS VARCHAR) END AS v FROM {values}, {cuts}")
         return scope.leaf(name) + ".v"
 
     # Kleene's logic is SQL's
@@ -1084,6 +1087,7 @@ class Translation:
         splits = [k for k in keys if k.kind == "Split"]
         members = self.cohort(groups)
         parts = []
+        self.without_missing = drop_missing
         for drop in subsets([s.key for s in splits]) if totals else [frozenset()]:
             self.dropped = drop
             parts.append(self.part(n.op, members, keys, splits, stats, drop_missing))
