@@ -98,20 +98,18 @@ type kernelCommand struct {
 }
 
 func (c *kernelCommand) Run(ctx context.Context) error {
-	conf, err := loadConfig(cli.Config)
-	if err != nil {
-		return err
-	}
-	s, err := newSession(conf)
-	if err != nil {
-		return err
-	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	if os.Getenv("JPY_PARENT_PID") != "" {
 		go endWithParent(cancel)
 	}
-	return kernel.Serve(ctx, c.ConnectionFile, s)
+	return kernel.Serve(ctx, c.ConnectionFile, func() (kernel.Executor, error) {
+		conf, err := loadConfig(cli.Config)
+		if err != nil {
+			return nil, err
+		}
+		return newSession(conf)
+	})
 }
 
 // endWithParent ends the kernel when the server that started it is gone, as
@@ -236,6 +234,10 @@ func (e emitter) Stream(name, text string) {
 func (e emitter) Display(d kernel.Data, id string) { e.data(nbformat.DisplayData, d, id) }
 func (e emitter) Update(d kernel.Data, id string)  { e.data(notebooks.UpdateDisplayData, d, id) }
 func (e emitter) Result(d kernel.Data)             { e.data(nbformat.ExecuteResult, d, "") }
+
+// Page shows nothing: there is nobody to read it.
+func (e emitter) Page(kernel.Data) {}
+
 func (e emitter) Clear(wait bool) {
 	e.emit(notebooks.Output{Type: notebooks.ClearOutput, Wait: wait})
 }

@@ -19,15 +19,16 @@ import (
 // start serves ex on free ports until the test ends or stop is called.
 func start(t testing.TB, ex Executor, adjust func(*kernel)) (k *kernel, stop func() error) {
 	t.Helper()
-	k, err := newKernel(context.Background(), writeConnectionFile(t, nil), ex, nil)
+	k, err := newKernel(context.Background(), writeConnectionFile(t, nil), nil)
 	for range 5 {
 		if errors.Is(err, syscall.EADDRINUSE) { // somebody was quicker
-			k, err = newKernel(context.Background(), writeConnectionFile(t, nil), ex, nil)
+			k, err = newKernel(context.Background(), writeConnectionFile(t, nil), nil)
 		}
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
+	k.executor = ex
 	if adjust != nil {
 		adjust(k)
 	}

@@ -3,6 +3,9 @@ package kernel
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
+	"sync"
 	"time"
 )
 
@@ -54,10 +57,12 @@ func (k *kernel) execute(r *request) {
 	}
 	if c.keep {
 		k.count++
+		k.inputs.add(k.count, c.Code)
 	}
-	outcome := k.run(r, c)
+	outcome, ok := k.run(r, c)
 	if !outcome.Failed && !outcome.Aborted {
-		k.executeReply(r, started, fields{"status": "ok", "payload": []string{}, "user_expressions": c.refuseExpressions()})
+		ok["status"] = "ok"
+		k.executeReply(r, started, ok)
 		return
 	}
 	if c.stopOnError && !c.Quiet {
@@ -74,8 +79,8 @@ func (k *kernel) execute(r *request) {
 // awaitStragglers has everything that arrives until it returns aborted.
 func (k *kernel) awaitStragglers() {
 	end := time.Now().Add(stragglersEnd)
-	for n := -1; n != len(k.shell) && time.Now().Before(end) && k.ctx.Err() == nil; {
-		n = len(k.shell)
+	for n := -1; n != len(k.cells) && time.Now().Before(end) && k.ctx.Err() == nil; {
+		n = len(k.cells)
 		select {
 		case <-time.After(stragglers):
 		case <-k.ctx.Done():
@@ -84,9 +89,10 @@ func (k *kernel) awaitStragglers() {
 	k.abortBefore = time.Now()
 }
 
-// run publishes execute_input and calls the executor. It can be interrupted from
-// its first statement on.
-func (k *kernel) run(r *request, c cell) Outcome {
+// run publishes execute_input and calls the executor, for a cell that succeeds also
+// with its user_expressions. It returns those and the payload as members of the
+// reply. It can be interrupted from its first statement on.
+func (k *kernel) run(r *request, c cell) (Outcome, fields) {
 	ctx, cancel := context.WithCancelCause(k.ctx)
 	k.setInterrupt(cancel)
 	defer cancel(nil)
@@ -96,8 +102,13 @@ func (k *kernel) run(r *request, c cell) Outcome {
 		k.publish(r, "execute_input", fields{"code": c.Code, "execution_count": k.count})
 	}
 	pub := &publisher{kernel: k, request: r, ctx: ctx, count: k.count, quiet: c.Quiet}
-	defer pub.close()
-	return k.await(ctx, c.Request, pub)
+	outcome := k.await(ctx, c.Request, pub)
+	pub.close()
+	values := fields{}
+	if !outcome.Failed && !outcome.Aborted {
+		values = k.evaluate(ctx, c.expressions)
+	}
+	return outcome, fields{"payload": pub.payload(), "user_expressions": values}
 }
 
 func (k *kernel) setInterrupt(cancel context.CancelCauseFunc) {
@@ -142,11 +153,54 @@ func (k *kernel) executeReply(r *request, started string, content fields) {
 	k.reply(r, fields{"started": started, "status": content["status"]}, content)
 }
 
-// refuseExpressions answers user_expressions, each by itself as the protocol asks.
-func (c cell) refuseExpressions() fields {
-	refused := fields{}
-	for name := range c.expressions {
-		refused[name] = errorFields(&failure{"Unsupported", "this kernel evaluates cells only; put the expression into one"})
+// maxExpressions is how many user_expressions one request may have.
+const maxExpressions = 64
+
+// evaluate runs each of user_expressions as a quiet cell, in the order of their
+// names, and returns their values or errors. One that fails does not fail the cell.
+func (k *kernel) evaluate(ctx context.Context, expressions object) fields {
+	values := fields{}
+	for _, name := range slices.Sorted(maps.Keys(expressions)) {
+		code, err := member(expressions, name, "")
+		if err == nil && len(values) >= maxExpressions {
+			err = errors.New("there are too many user_expressions")
+		}
+		if err != nil {
+			values[name] = errorFields(badRequest(err))
+			continue
+		}
+		var value result
+		o := k.await(ctx, Request{Code: code, Quiet: true}, &value)
+		data, metadata := bundle(value.get())
+		if o.Failed || o.Aborted {
+			values[name] = fields{"status": "error", "ename": o.Name, "evalue": o.Value, "traceback": o.Traceback}
+		} else {
+			values[name] = fields{"status": "ok", "data": data, "metadata": metadata}
+		}
 	}
-	return refused
+	return values
+}
+
+// result is a Publisher that keeps a cell's result and nothing else.
+type result struct {
+	mu    sync.Mutex
+	value Data
+}
+
+func (*result) Stream(string, string) {}
+func (*result) Display(Data, string)  {}
+func (*result) Update(Data, string)   {}
+func (*result) Clear(bool)            {}
+func (*result) Page(Data)             {}
+
+func (v *result) Result(d Data) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.value = d
+}
+
+func (v *result) get() Data {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.value
 }

@@ -6,8 +6,11 @@ import (
 )
 
 // Executor runs what a front end asks for. Execute is called for one request at
-// a time; every other method may be called while it runs. Only plain values
+// a time; every other method may be called while it runs, too. Only plain values
 // cross it, so that it can stand on the other side of a Unix socket.
+//
+// An Executor that is a Completer or an Inspector as well helps who writes a cell;
+// without them the kernel answers that it knows nothing.
 type Executor interface {
 	// Info describes the language and the session, for kernel_info_reply.
 	Info() Info
@@ -22,6 +25,33 @@ type Executor interface {
 	IsComplete(code string) Completeness
 	// Close ends the session and everything it started.
 	Close() error
+}
+
+// Completer proposes how code could go on. Complete is called while a cell runs,
+// too: it answers from what the cells before have defined, and never from data. It
+// returns soon after ctx is done.
+type Completer interface {
+	// Complete looks at code with the cursor at the given octet of it, which
+	// begins a character or is the end.
+	Complete(ctx context.Context, code string, cursor int) Completion
+}
+
+// Completion is what can stand instead of code[Start:End], octets. The zero
+// Completion is none.
+type Completion struct {
+	Start, End int
+	Matches    []Match
+}
+
+// Match is one proposal. Type ("function", "keyword", …) and Signature are shown
+// beside it where the front end can, and may be empty.
+type Match struct{ Text, Type, Signature string }
+
+// Inspector explains what stands at the cursor, under the rules of Completer.
+type Inspector interface {
+	// Inspect returns nil when there is nothing to say. With more it may
+	// answer at length: the request's detail_level is 1.
+	Inspect(ctx context.Context, code string, cursor int, more bool) Data
 }
 
 // Causes of the end of Execute's context.
@@ -51,7 +81,7 @@ type Language struct {
 type Request struct {
 	Code  string
 	Count int    // execution_count that this cell has; 0 when silent
-	Quiet bool   // silent: nothing is published, history is not kept
+	Quiet bool   // silent, or one of user_expressions: nothing is published
 	Cell  string // cellId of the front end, "" when it sends none
 }
 
@@ -92,6 +122,9 @@ type Publisher interface {
 	Result(d Data)
 	// Clear publishes clear_output.
 	Clear(wait bool)
+	// Page shows help beside the notebook: it goes into the reply's payload
+	// and is not part of the cell's output.
+	Page(d Data)
 }
 
 // Completeness answers is_complete_request: Status is "complete", "incomplete",

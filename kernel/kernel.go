@@ -34,8 +34,10 @@ const (
 // smallLimits are those of sockets that take a subscription or a heartbeat.
 var smallLimits = limits{frame: 1 << 10, message: 4 << 10, parts: 4}
 
-// kernel is one served session: five sockets, two goroutines that answer the
-// requests of shell and control, and the executor.
+// kernel is one served session: five sockets, three goroutines that answer
+// requests, and the executor. Cells wait for one another; whatever else comes on
+// shell does not wait for them, so that completion, inspection and a front end that
+// connects again are answered while a cell runs.
 type kernel struct {
 	file     *ConnectionFile
 	executor Executor
@@ -44,19 +46,27 @@ type kernel struct {
 	iopub    *iopub
 	complain *complaints
 
-	shell, control chan *request
-	sockets        []*socket
+	cells   chan *request // execute requests, which wait for one another
+	shell   chan *request // all others, which do not wait for a cell
+	control chan *request
+	sockets []*socket
 
-	ctx      context.Context // done when the kernel is to stop
-	stop     context.CancelCauseFunc
-	abandon  chan struct{} // closed when a cell that did not end is given up
-	answered chan struct{} // closed when no more requests are answered
+	ctx        context.Context // done when the kernel is to stop
+	stop       context.CancelCauseFunc
+	interrupts chan os.Signal
+	abandon    chan struct{} // closed when a cell that did not end is given up
+	answered   chan struct{} // closed when no more requests are answered
+
+	inputs inputs
 
 	mu        sync.Mutex
 	interrupt context.CancelCauseFunc // of the running cell, nil for none
 	shutdowns []*request              // to be answered last
 
-	// Of the goroutine that answers shell.
+	states  sync.Mutex // held while a status is published
+	running *request   // the execute request that is being answered, nil for none
+
+	// Of the goroutine that answers cells.
 	count       int       // execution_count
 	abortBefore time.Time // execute requests received before are aborted
 }
@@ -65,29 +75,38 @@ type kernel struct {
 // front end asks for shutdown; then it returns nil. It returns earlier when ctx
 // is done, with its cause. SIGINT interrupts the running cell meanwhile.
 //
-// Serve closes ex before it returns, whatever happened.
-func Serve(ctx context.Context, connectionFile string, ex Executor, opts ...Option) error {
-	k, err := newKernel(ctx, connectionFile, ex, opts)
+// It listens before it calls start, because a front end that finds nobody there
+// comes back only after a tenth of a second or two; what it asks waits for start.
+// Serve closes the executor before it returns, whatever happened.
+func Serve(ctx context.Context, connectionFile string, start func() (Executor, error), opts ...Option) error {
+	k, err := newKernel(ctx, connectionFile, opts)
 	if err != nil {
-		return errors.Join(err, ex.Close())
+		return err
+	}
+	if k.executor, err = start(); err != nil {
+		k.stop(nil)
+		signal.Stop(k.interrupts)
+		closeAll(k.sockets)
+		return err
 	}
 	return k.serve()
 }
 
-func newKernel(ctx context.Context, connectionFile string, ex Executor, opts []Option) (*kernel, error) {
+func newKernel(ctx context.Context, connectionFile string, opts []Option) (*kernel, error) {
 	file, err := ReadConnectionFile(connectionFile, opts...)
 	if err != nil {
 		return nil, err
 	}
 	k := &kernel{
-		file:     file,
-		executor: ex,
-		signer:   &signer{key: file.Key},
-		complain: &complaints{},
-		shell:    make(chan *request, queuedRequests),
-		control:  make(chan *request, queuedRequests),
-		abandon:  make(chan struct{}),
-		answered: make(chan struct{}),
+		file:       file,
+		signer:     &signer{key: file.Key},
+		complain:   &complaints{},
+		cells:      make(chan *request, queuedRequests),
+		shell:      make(chan *request, queuedRequests),
+		control:    make(chan *request, queuedRequests),
+		abandon:    make(chan struct{}),
+		interrupts: make(chan os.Signal, 1),
+		answered:   make(chan struct{}),
 	}
 	k.composer = newComposer(k.signer)
 	k.iopub = &iopub{grace: outputGrace, complain: k.complain, welcome: k.welcome, subscribers: map[*peer]map[string]bool{}}
@@ -96,7 +115,15 @@ func newKernel(ctx context.Context, connectionFile string, ex Executor, opts []O
 		k.stop(nil)
 		return nil, fmt.Errorf("connection file %s: %w", connectionFile, err)
 	}
+	signal.Notify(k.interrupts, os.Interrupt)
 	return k, nil
+}
+
+// closeAll ends what listen opened.
+func closeAll(sockets []*socket) {
+	for _, s := range sockets {
+		s.listener.Close()
+	}
 }
 
 // listen opens the five sockets, or none.
@@ -104,8 +131,8 @@ func (k *kernel) listen() error {
 	const router, small = zmq4.Router, 64 << 10
 	f := k.file
 	k.sockets = []*socket{
-		{name: "shell", port: f.Shell, kind: router, limits: requestLimits, room: maxPeers, soft: replyLimit, receive: k.requests(k.shell)},
-		{name: "control", port: f.Control, kind: router, limits: requestLimits, room: maxPeers, soft: replyLimit, receive: k.requests(k.control)},
+		{name: "shell", port: f.Shell, kind: router, limits: requestLimits, room: maxPeers, soft: replyLimit, receive: k.requests(k.shell, k.cells)},
+		{name: "control", port: f.Control, kind: router, limits: requestLimits, room: maxPeers, soft: replyLimit, receive: k.requests(k.control, nil)},
 		{name: "stdin", port: f.Stdin, kind: router, limits: smallLimits, room: maxPeers, soft: small, receive: dropInput},
 		{name: "heartbeat", port: f.Heartbeat, kind: zmq4.Rep, limits: smallLimits, room: maxPeers, soft: small, receive: echo},
 		{name: "iopub", port: f.IOPub, kind: zmq4.XPub, limits: smallLimits, room: maxSubscribers, soft: outputSoft, receive: k.iopub.receive, left: k.iopub.left},
@@ -113,9 +140,7 @@ func (k *kernel) listen() error {
 	for i, s := range k.sockets {
 		listener, err := f.listen(s.port)
 		if err != nil {
-			for _, opened := range k.sockets[:i] {
-				opened.listener.Close()
-			}
+			closeAll(k.sockets[:i])
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
 		s.listener, s.complain, s.conns = listener, k.complain, map[net.Conn]*connection{}
@@ -133,8 +158,9 @@ func dropInput(p *peer, _ [][]byte) error {
 	return nil
 }
 
-// requests returns what takes the requests of one socket into a channel.
-func (k *kernel) requests(to chan<- *request) func(*peer, [][]byte) error {
+// requests returns what takes the requests of one socket into a channel, and
+// execute requests into another.
+func (k *kernel) requests(others, cells chan<- *request) func(*peer, [][]byte) error {
 	return func(p *peer, frames [][]byte) error {
 		r, err := parseRequest(frames, k.signer)
 		if err != nil {
@@ -142,6 +168,10 @@ func (k *kernel) requests(to chan<- *request) func(*peer, [][]byte) error {
 			return nil
 		}
 		r.from = p
+		to := others
+		if r.cell() {
+			to = cells
+		}
 		select {
 		case to <- r:
 		case <-k.answered: // the kernel has ended but for its last words
@@ -156,16 +186,15 @@ func (k *kernel) serve() error {
 		s.serving.Add(1)
 		go s.serve()
 	}
-	interrupts := make(chan os.Signal, 1)
-	signal.Notify(interrupts, os.Interrupt)
-	defer signal.Stop(interrupts)
+	defer signal.Stop(k.interrupts)
 
 	var answering sync.WaitGroup
-	answering.Go(func() { k.answerAll(k.shell) })
-	answering.Go(func() { k.answerAll(k.control) })
+	for _, requests := range []chan *request{k.cells, k.shell, k.control} {
+		answering.Go(func() { k.answerAll(requests) })
+	}
 	for k.ctx.Err() == nil {
 		select {
-		case <-interrupts:
+		case <-k.interrupts:
 			k.interruptCell()
 		case <-k.ctx.Done():
 		}
@@ -185,7 +214,7 @@ func (k *kernel) end(answering *sync.WaitGroup) error {
 	for _, r := range k.shutdowns {
 		restart, _ := member(r.content, "restart", false)
 		k.reply(r, nil, fields{"status": "ok", "restart": restart})
-		k.status(r, "idle")
+		k.idle(r)
 	}
 	deadline := time.Now().Add(flushGrace)
 	var closing sync.WaitGroup
@@ -249,6 +278,34 @@ func (k *kernel) publish(r *request, kind string, content fields) {
 
 func (k *kernel) status(r *request, state string) {
 	k.publish(r, "status", fields{"execution_state": state})
+}
+
+func (k *kernel) busy(r *request) {
+	k.states.Lock()
+	defer k.states.Unlock()
+	if r.cell() {
+		k.running = r
+	}
+	k.status(r, "busy")
+}
+
+// idle ends the answer of r. Front ends show the latest state that they were told,
+// whatever request it belongs to; so where a cell still runs, its busy follows.
+func (k *kernel) idle(r *request) {
+	k.states.Lock()
+	defer k.states.Unlock()
+	if k.running == r {
+		k.running = nil
+	}
+	k.status(r, "idle")
+	if k.running != nil {
+		k.status(k.running, "busy")
+	}
+}
+
+// cell reports whether r asks for a cell to be run.
+func (r *request) cell() bool {
+	return r.kind == "execute_request" && r.from.socket.name == "shell" && r.subshell == ""
 }
 
 func (k *kernel) welcome(topic, subscription string) [][]byte {

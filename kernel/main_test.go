@@ -18,10 +18,15 @@ func TestMain(m *testing.M) {
 	if os.Getenv(serveEnv) == "" {
 		os.Exit(m.Run())
 	}
-	if err := Serve(context.Background(), os.Args[1], scripted{}); err != nil {
+	if err := Serve(context.Background(), os.Args[1], serving(scripted{})); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+}
+
+// serving is an executor's start.
+func serving(ex Executor) func() (Executor, error) {
+	return func() (Executor, error) { return ex, nil }
 }
 
 // scripted is an Executor that does what each line of a cell says:
@@ -29,6 +34,7 @@ func TestMain(m *testing.M) {
 //	stdout TEXT            stderr TEXT
 //	display MIME TEXT      named ID TEXT       update ID TEXT
 //	result TEXT            clear               nothing
+//	page TEXT              help beside the notebook
 //	flood N                N lines on stdout, one call each
 //	pictures N BYTES       N display_data of so many bytes
 //	sleep DURATION         ends early when interrupted
@@ -59,15 +65,17 @@ func runLine(ctx context.Context, verb, rest string, pub Publisher) Outcome {
 	case "stdout", "stderr":
 		pub.Stream(verb, rest+"\n")
 	case "display":
-		pub.Display(bundle{first: second}, "")
+		pub.Display(texts{first: second}, "")
 	case "named":
-		pub.Display(bundle{"text/plain": second}, first)
+		pub.Display(texts{"text/plain": second}, first)
 	case "update":
-		pub.Update(bundle{"text/plain": second}, first)
+		pub.Update(texts{"text/plain": second}, first)
 	case "result":
-		pub.Result(bundle{"text/plain": rest})
+		pub.Result(texts{"text/plain": rest})
+	case "page":
+		pub.Page(texts{"text/plain": rest})
 	case "nothing":
-		pub.Result(bundle{})
+		pub.Result(texts{})
 	case "clear":
 		pub.Clear(true)
 	case "flood":
@@ -83,7 +91,7 @@ func runLine(ctx context.Context, verb, rest string, pub Publisher) Outcome {
 			if ctx.Err() != nil {
 				return ended(ctx)
 			}
-			pub.Display(bundle{"text/plain": picture}, "")
+			pub.Display(texts{"text/plain": picture}, "")
 		}
 	case "sleep":
 		d, _ := time.ParseDuration(rest)
@@ -130,9 +138,37 @@ func (scripted) IsComplete(code string) Completeness {
 	return Completeness{Status: "complete"}
 }
 
+// Complete proposes the verbs that begin with the word before the cursor.
+func (scripted) Complete(ctx context.Context, code string, cursor int) (c Completion) {
+	c.Start, c.End = strings.LastIndexAny(code[:cursor], " \n")+1, cursor
+	for _, m := range []Match{{"sleep", "verb", "(DURATION)"}, {"stderr", "", ""}, {"stdout", "", ""}} {
+		if strings.HasPrefix(m.Text, code[c.Start:cursor]) {
+			c.Matches = append(c.Matches, m)
+		}
+	}
+	switch code {
+	case "hang":
+		<-ctx.Done()
+		time.Sleep(time.Hour)
+	case "nonsense":
+		return Completion{Start: 5, End: 1000, Matches: []Match{{Text: "a"}}}
+	case "panic":
+		panic("participant 4711")
+	}
+	return c
+}
+
+// Inspect knows every text but the empty one.
+func (scripted) Inspect(_ context.Context, code string, cursor int, more bool) Data {
+	if code == "" {
+		return nil
+	}
+	return texts{"text/plain": fmt.Sprintf("at %d of %q, more %v", cursor, code, more)}
+}
+
 func (scripted) Close() error { return nil }
 
-type bundle map[string]string
+type texts map[string]string
 
-func (b bundle) MIME() map[string]string  { return b }
-func (b bundle) Metadata() map[string]any { return nil }
+func (b texts) MIME() map[string]string  { return b }
+func (b texts) Metadata() map[string]any { return nil }

@@ -18,6 +18,7 @@ type publisher struct {
 
 	mu     sync.Mutex
 	closed bool
+	pages  []fields // payloads of the reply
 }
 
 // when calls f unless the cell has ended, after waiting for slow front ends.
@@ -71,19 +72,42 @@ func transient(id string) fields {
 }
 
 func (p *publisher) data(kind string, d Data, content fields) {
-	if d == nil {
-		return
-	}
-	data := representations(d.MIME())
+	data, metadata := bundle(d)
 	if len(data) == 0 {
 		return
 	}
-	metadata := d.Metadata()
-	if metadata == nil {
-		metadata = map[string]any{}
-	}
 	content["data"], content["metadata"] = data, metadata
 	p.when(func() { p.kernel.publish(p.request, kind, content) })
+}
+
+// maxPages is how many pages one reply holds.
+const maxPages = 16
+
+func (p *publisher) Page(d Data) {
+	data, _ := bundle(d)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(data) > 0 && !p.closed && len(p.pages) < maxPages {
+		p.pages = append(p.pages, fields{"source": "page", "data": data, "start": 0})
+	}
+}
+
+// payload is of the reply.
+func (p *publisher) payload() []fields {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append([]fields{}, p.pages...)
+}
+
+// bundle makes the data and metadata members of a message, none of them nil.
+func bundle(d Data) (data, metadata fields) {
+	if d == nil {
+		return fields{}, fields{}
+	}
+	if metadata = d.Metadata(); metadata == nil {
+		metadata = fields{}
+	}
+	return representations(d.MIME()), metadata
 }
 
 // representations makes the data member of an output. JSON is sent as a value.

@@ -1,18 +1,21 @@
 package kernel
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"runtime"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
 )
 
-// answers are the requests that a kernel answers, by msg_type. What is not here is
-// logged and ends in idle without a reply, as the protocol allows.
+// answers are the requests, beside execute_request and shutdown_request, that a
+// kernel answers, by msg_type. What is not here is logged and ends in idle without
+// a reply, as the protocol allows.
 var answers = map[string]func(*kernel, *request) (fields, error){
 	"kernel_info_request": (*kernel).kernelInfo,
 	"is_complete_request": (*kernel).isComplete,
@@ -35,12 +38,12 @@ func badRequest(err error) error { return &failure{"BadRequest", err.Error()} }
 // answer answers one request. Whatever happens, idle follows busy; only a
 // shutdown's comes later, when everything has ended.
 func (k *kernel) answer(r *request) {
-	k.status(r, "busy")
+	k.busy(r)
 	if r.kind == "shutdown_request" {
 		k.shutDown(r)
 		return
 	}
-	defer k.status(r, "idle")
+	defer k.idle(r)
 	content, err := protect(func() (fields, error) { return k.dispatch(r) })
 	if err != nil {
 		content = errorFields(err)
@@ -55,11 +58,13 @@ func (k *kernel) dispatch(r *request) (fields, error) {
 	switch find := answers[r.kind]; {
 	case r.subshell != "":
 		return nil, &failure{"SubshellNotFound", "this kernel has no subshells; send the request without subshell_id"}
-	case r.kind == "execute_request" && r.from.socket.name == "shell":
+	case r.cell():
 		k.execute(r)
 		return nil, nil
-	case r.kind == "comm_open":
+	case r.kind == "comm_open" || r.kind == "comm_msg":
 		k.closeComm(r)
+		return nil, nil
+	case r.kind == "comm_close":
 		return nil, nil
 	case find == nil:
 		k.complain.add(r.from.socket.name, errUnknown)
@@ -140,7 +145,11 @@ func (k *kernel) isComplete(r *request) (fields, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch c := k.executor.IsComplete(code); c.Status {
+	c, err := promptly(k, func(context.Context) Completeness { return k.executor.IsComplete(code) })
+	if err != nil {
+		return nil, err
+	}
+	switch c.Status {
 	case "incomplete":
 		return fields{"status": c.Status, "indent": c.Indent}, nil
 	case "complete", "invalid":
@@ -150,23 +159,84 @@ func (k *kernel) isComplete(r *request) (fields, error) {
 }
 
 func (k *kernel) complete(r *request) (fields, error) {
-	_, cursor, err := r.cursor()
+	code, cursor, err := r.cursor()
 	if err != nil {
 		return nil, err
 	}
-	return fields{"status": "ok", "matches": []string{}, "cursor_start": cursor, "cursor_end": cursor, "metadata": fields{}}, nil
+	c := Completion{Start: cursor, End: cursor}
+	if completer, ok := k.executor.(Completer); ok {
+		c, err = promptly(k, func(ctx context.Context) Completion { return completer.Complete(ctx, code, cursor) })
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c.reply(code, cursor), nil
+}
+
+// reply counts in Unicode characters, as the protocol does since 5.2.
+func (c Completion) reply(code string, cursor int) fields {
+	if len(c.Matches) == 0 {
+		c.Start, c.End = cursor, cursor
+	}
+	start, end := utf8.RuneCountInString(code[:c.Start]), utf8.RuneCountInString(code[:c.End])
+	matches, types := make([]string, len(c.Matches)), []fields{}
+	for i, m := range c.Matches {
+		matches[i] = m.Text
+		if m.Type != "" || m.Signature != "" {
+			types = append(types, fields{"start": start, "end": end, "text": m.Text, "type": m.Type, "signature": m.Signature})
+		}
+	}
+	metadata := fields{}
+	if len(types) > 0 { // as ipykernel sends them and JupyterLab shows them
+		metadata["_jupyter_types_experimental"] = types
+	}
+	return fields{"status": "ok", "matches": matches, "cursor_start": start, "cursor_end": end, "metadata": metadata}
 }
 
 func (k *kernel) inspect(r *request) (fields, error) {
-	if _, _, err := r.cursor(); err != nil {
+	code, cursor, err := r.cursor()
+	if err != nil {
 		return nil, err
 	}
-	return fields{"status": "ok", "found": false, "data": fields{}, "metadata": fields{}}, nil
+	detail, err := member(r.content, "detail_level", 0)
+	if err != nil {
+		return nil, badRequest(err)
+	}
+	var found Data
+	if inspector, ok := k.executor.(Inspector); ok {
+		found, err = promptly(k, func(ctx context.Context) Data { return inspector.Inspect(ctx, code, cursor, detail > 0) })
+	}
+	if err != nil {
+		return nil, err
+	}
+	data, metadata := bundle(found)
+	return fields{"status": "ok", "found": len(data) > 0, "data": data, "metadata": metadata}, nil
 }
 
-// history is empty: cells are kept in notebooks, not here.
-func (k *kernel) history(*request) (fields, error) {
-	return fields{"status": "ok", "history": []string{}}, nil
+// helpTime is how long help for who writes a cell may take. A front end asks for it
+// at each key and does not wait longer.
+const helpTime = 2 * time.Second
+
+// promptly does not wait for a helper that breaks its promise to return.
+func promptly[T any](k *kernel, help func(context.Context) T) (T, error) {
+	ctx, cancel := context.WithTimeout(k.ctx, helpTime)
+	defer cancel()
+	type answer struct {
+		value T
+		err   error
+	}
+	answered := make(chan answer, 1)
+	go func() {
+		v, err := protect(func() (T, error) { return help(ctx), nil })
+		answered <- answer{v, err}
+	}()
+	select {
+	case a := <-answered:
+		return a.value, a.err
+	case <-ctx.Done():
+		var none T
+		return none, &failure{"Timeout", "the answer took too long; ask again"}
+	}
 }
 
 func (k *kernel) commInfo(*request) (fields, error) {
@@ -190,7 +260,8 @@ func (k *kernel) debug(*request) (fields, error) {
 	return nil, &failure{"Unsupported", "this kernel has no debugger"}
 }
 
-// closeComm refuses a comm as "Opening a Comm" asks of who has no such target.
+// closeComm refuses a comm as "Opening a Comm" asks of who has no such target, and
+// messages on one that it has refused.
 func (k *kernel) closeComm(r *request) {
 	id, err := member(r.content, "comm_id", "")
 	if err == nil && id != "" {
@@ -209,19 +280,23 @@ func (r *request) code() (string, error) {
 	return code, nil
 }
 
-// cursor returns code and the cursor's position in it, in Unicode characters, the
-// end when the request names none.
-func (r *request) cursor() (code string, cursor int, err error) {
+// cursor returns code and the octet of it at which the cursor stands, the end when
+// the request names none. The request counts in Unicode characters.
+func (r *request) cursor() (code string, octet int, err error) {
 	if code, err = r.code(); err != nil {
 		return "", 0, err
 	}
 	length := utf8.RuneCountInString(code)
-	cursor, err = member(r.content, "cursor_pos", length)
+	cursor, err := member(r.content, "cursor_pos", length)
 	if err == nil && (cursor < 0 || cursor > length) {
 		err = errors.New("cursor_pos is outside of code")
 	}
 	if err != nil {
 		return "", 0, badRequest(err)
 	}
-	return code, cursor, nil
+	for ; cursor > 0; cursor-- {
+		_, size := utf8.DecodeRuneInString(code[octet:])
+		octet += size
+	}
+	return code, octet, nil
 }

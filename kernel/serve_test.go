@@ -33,7 +33,7 @@ func TestServeReturns(t *testing.T) {
 			ex := &closing{}
 			path := writeConnectionFile(t, nil)
 			served := make(chan error, 1)
-			go func() { served <- Serve(context.Background(), path, ex) }()
+			go func() { served <- Serve(context.Background(), path, serving(ex)) }()
 			file, _ := ReadConnectionFile(path)
 			awaitPort(t, file.IOPub)
 			c := connect(t, &kernel{file: file})
@@ -57,15 +57,29 @@ func TestServeReturns(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(context.Background())
 		cause := errors.New("the parent died")
 		time.AfterFunc(50*time.Millisecond, func() { cancel(cause) })
-		err := Serve(ctx, writeConnectionFile(t, nil), ex)
+		err := Serve(ctx, writeConnectionFile(t, nil), serving(ex))
 		if !errors.Is(err, cause) || !errors.Is(err, ex.err) || ex.closed != 1 {
 			t.Errorf("%v, Close was called %d times", err, ex.closed)
 		}
 	})
-	t.Run("an error of the connection file", func(t *testing.T) {
-		ex := &closing{}
-		if err := Serve(context.Background(), "/nowhere", ex); err == nil || ex.closed != 1 {
-			t.Errorf("%v, Close was called %d times", err, ex.closed)
+	t.Run("an error of the connection file, and starts nothing", func(t *testing.T) {
+		err := Serve(context.Background(), "/nowhere", func() (Executor, error) { t.Error("started"); return nil, nil })
+		if err == nil {
+			t.Error("no error")
+		}
+	})
+	t.Run("an error of the start, and lets its ports go", func(t *testing.T) {
+		path := writeConnectionFile(t, nil)
+		failed := errors.New("no confinement")
+		if err := Serve(context.Background(), path, func() (Executor, error) { return nil, failed }); err != failed {
+			t.Error(err)
+		}
+		file, _ := ReadConnectionFile(path)
+		for name, port := range file.ports() {
+			if conn, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", itoa(port))); err == nil {
+				conn.Close()
+				t.Errorf("somebody still listens on %s", name)
+			}
 		}
 	})
 	t.Run("an error of a taken port", func(t *testing.T) {
@@ -75,7 +89,7 @@ func TestServeReturns(t *testing.T) {
 		}
 		defer l.Close()
 		port := l.Addr().(*net.TCPAddr).Port
-		err = Serve(context.Background(), writeConnectionFile(t, fields{"hb_port": port}), scripted{})
+		err = Serve(context.Background(), writeConnectionFile(t, fields{"hb_port": port}), serving(scripted{}))
 		if err == nil || !strings.Contains(err.Error(), "start the kernel again") {
 			t.Error(err)
 		}
@@ -169,11 +183,11 @@ func TestFailureAbortsQueue(t *testing.T) {
 	for range queued {
 		c.execute("stdout never")
 	}
-	if r := c.reply(); r.parent != first || !strings.Contains(r.content, `"error"`) {
-		t.Fatalf("got %s", r.content)
-	}
 	if r := c.reply(); r.parent != info || r.kind != "kernel_info_reply" {
 		t.Errorf("got %s: only execute requests are aborted", r.kind)
+	}
+	if r := c.reply(); r.parent != first || !strings.Contains(r.content, `"error"`) {
+		t.Fatalf("got %s", r.content)
 	}
 	for i := range queued {
 		if r := c.reply(); !matches([]byte(`{"status":"aborted","execution_count":1}`), r.content) {
@@ -265,6 +279,57 @@ func TestControlWhileACellWaits(t *testing.T) {
 	}
 }
 
+// While a cell runs, whatever is no cell is answered on shell, and the state that a
+// front end was last told is that of the cell.
+func TestShellWhileACellRuns(t *testing.T) {
+	k, _ := start(t, scripted{}, nil)
+	c := connect(t, k)
+	cell := c.execute("sleep 1h")
+	next := c.execute("stdout next")
+	for c.published().kind != "execute_input" {
+	}
+	for _, request := range []struct {
+		kind    string
+		content fields
+	}{
+		{"kernel_info_request", nil},
+		{"complete_request", fields{"code": "st"}},
+		{"inspect_request", fields{"code": "stdout"}},
+		{"is_complete_request", fields{"code": "stdout"}},
+		{"history_request", fields{"hist_access_type": "tail", "n": 1}},
+		{"comm_info_request", nil},
+	} {
+		id := c.request(request.kind, request.content)
+		if r := c.reply(); r.parent != id || !strings.Contains(r.content, `"ok"`) && !strings.Contains(r.content, `"complete"`) {
+			t.Errorf("%s: %s %s", request.kind, r.kind, r.content)
+		}
+		if out := c.untilIdle(id); len(out) != 0 {
+			t.Errorf("%s: published %v", request.kind, out)
+		}
+		if m := c.published(); m.parent != cell || m.content != `{"execution_state":"busy"}` {
+			t.Errorf("%s: idle is followed by %s", request.kind, m.content)
+		}
+	}
+	interrupt := c.request("interrupt_request", nil)
+	replies := map[string]string{}
+	for len(replies) < 3 {
+		r := c.reply()
+		replies[r.parent] = r.content
+	}
+	if replies[interrupt] != `{"status":"ok"}` || !strings.Contains(replies[cell], "Interrupted") || !strings.Contains(replies[next], "aborted") {
+		t.Errorf("an interrupt on shell: %v", replies)
+	}
+	states := map[string]int{}
+	for states[interrupt] != 0 || states[cell] != 0 || states[next] != 0 || len(states) < 3 {
+		switch m := c.published(); m.content {
+		case `{"execution_state":"busy"}`:
+			states[m.parent] = 1
+		case `{"execution_state":"idle"}`:
+			states[m.parent] = 0
+		}
+	}
+}
+
 func (k *kernel) shrinkOutput(soft int, grace time.Duration) {
 	for _, s := range k.sockets {
 		if s.name == "iopub" {
@@ -297,14 +362,14 @@ func TestIPC(t *testing.T) {
 		t.Fatal(err)
 	}
 	stale.SetUnlinkOnClose(false)
-	if err := Serve(context.Background(), path, scripted{}); err == nil || !strings.Contains(err.Error(), "is in use") {
+	if err := Serve(context.Background(), path, serving(scripted{})); err == nil || !strings.Contains(err.Error(), "is in use") {
 		t.Errorf("a socket in use: %v", err)
 	}
 	stale.Close()
 
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
-	go func() { served <- Serve(ctx, path, scripted{}) }()
+	go func() { served <- Serve(ctx, path, serving(scripted{})) }()
 	for i := range 5 {
 		name := filepath.Join(directory, "k-"+itoa(i+1))
 		conn, err := net.Dial("unix", name)
@@ -328,7 +393,7 @@ func TestIPC(t *testing.T) {
 		t.Errorf("left behind: %v", left)
 	}
 	long := writeConnectionFile(t, fields{"transport": "ipc", "ip": filepath.Join(directory, strings.Repeat("k", 120))})
-	if err := Serve(context.Background(), long, scripted{}); err == nil || !strings.Contains(err.Error(), "longer than 107 bytes") {
+	if err := Serve(context.Background(), long, serving(scripted{})); err == nil || !strings.Contains(err.Error(), "longer than 107 bytes") {
 		t.Errorf("a long path: %v", err)
 	}
 }

@@ -193,8 +193,9 @@ class OverTCP(Kernel):
         self.assertEqual(reply_to(self.kc.shell_channel, second)["content"]["status"], "ok")
 
     def test_user_expressions_and_silent(self):
-        reply, out = self.run_cell("stdout a", user_expressions={"x": "1"}, silent=True)
-        self.assertEqual(reply["user_expressions"]["x"]["status"], "error")
+        reply, out = self.run_cell("stdout a", user_expressions={"x": "result 1", "y": "fail E v"}, silent=True)
+        self.assertEqual(reply["user_expressions"]["x"], {"status": "ok", "data": {"text/plain": "1"}, "metadata": {}})
+        self.assertEqual(reply["user_expressions"]["y"]["status"], "error")
         self.assertEqual(out, [])
 
     def test_is_complete(self):
@@ -355,9 +356,11 @@ class Conformance(jupyter_kernel_test.KernelTests):
     code_execute_result = [{"code": "result 3", "result": "3"}]
     code_display_data = [{"code": "display text/html x", "mime": "text/html"}]
     code_clear_output = "clear"
-
-    # Completion, inspection and history have nothing to show yet.
-    test_completion = test_inspect = test_history = test_pager = None
+    completion_samples = [{"text": "st", "matches": {"stdout", "stderr"}}]
+    code_inspect_sample = "stdout"
+    code_page_something = "page help"
+    code_history_pattern = "result ?"
+    supported_history_operations = ("tail", "range", "search")
 
 
 class Welcome(jupyter_kernel_test.IopubWelcomeTests):
