@@ -54,6 +54,7 @@ func (i *iopub) receive(p *peer, frames [][]byte) error {
 		return errSubscriptions
 	}
 	i.subscribers[p][topic] = true
+	p.socket.know(p)
 	// Under the lock, so that the welcome comes before anything published.
 	name := topic
 	if name == "" {

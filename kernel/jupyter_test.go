@@ -34,7 +34,7 @@ func TestJupyterClient(t *testing.T) {
 			}
 		})
 	}
-	if err != nil || len(ran) < 35 {
+	if err != nil || len(ran) < 39 {
 		t.Errorf("%v, %d tests ran\n%s", err, len(ran), out)
 	}
 }

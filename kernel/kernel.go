@@ -18,7 +18,7 @@ const (
 	handshakeTime = 5 * time.Second  // for a connection's handshake
 	messageTime   = 30 * time.Second // for a message from its first octet to its last
 
-	maxPeers       = 512 // connections of a socket
+	maxPeers       = 128 // connections of a socket
 	maxSubscribers = 64  // of iopub, where each may have a backlog
 
 	outputSoft  = 16 << 20         // a subscriber's backlog at which cells wait for it, bytes
@@ -33,6 +33,10 @@ const (
 
 // smallLimits are those of sockets that take a subscription or a heartbeat.
 var smallLimits = limits{frame: 1 << 10, message: 4 << 10, parts: 4}
+
+// strangerLimits are those of a peer that has sent no right signature yet: enough for
+// any cell that people write, and little enough for a socket full of strangers.
+var strangerLimits = limits{frame: 1 << 20, message: 1 << 20, parts: maxPrefix + 6}
 
 // kernel is one served session: five sockets, three goroutines that answer
 // requests, and the executor. Cells wait for one another; whatever else comes on
@@ -131,11 +135,11 @@ func (k *kernel) listen() error {
 	const router, small = zmq4.Router, 64 << 10
 	f := k.file
 	k.sockets = []*socket{
-		{name: "shell", port: f.Shell, kind: router, limits: requestLimits, room: maxPeers, soft: replyLimit, receive: k.requests(k.shell, k.cells)},
-		{name: "control", port: f.Control, kind: router, limits: requestLimits, room: maxPeers, soft: replyLimit, receive: k.requests(k.control, nil)},
-		{name: "stdin", port: f.Stdin, kind: router, limits: smallLimits, room: maxPeers, soft: small, receive: dropInput},
-		{name: "heartbeat", port: f.Heartbeat, kind: zmq4.Rep, limits: smallLimits, room: maxPeers, soft: small, receive: echo},
-		{name: "iopub", port: f.IOPub, kind: zmq4.XPub, limits: smallLimits, room: maxSubscribers, soft: outputSoft, receive: k.iopub.receive, left: k.iopub.left},
+		{name: "shell", port: f.Shell, kind: router, limits: requestLimits, strange: strangerLimits, room: maxPeers, soft: replyLimit, receive: k.requests(k.shell, k.cells)},
+		{name: "control", port: f.Control, kind: router, limits: requestLimits, strange: strangerLimits, room: maxPeers, soft: replyLimit, receive: k.requests(k.control, nil)},
+		{name: "stdin", port: f.Stdin, kind: router, limits: smallLimits, strange: smallLimits, room: maxPeers, soft: small, receive: dropInput},
+		{name: "heartbeat", port: f.Heartbeat, kind: zmq4.Rep, limits: smallLimits, strange: smallLimits, room: maxPeers, soft: small, receive: echo},
+		{name: "iopub", port: f.IOPub, kind: zmq4.XPub, limits: smallLimits, strange: smallLimits, room: maxSubscribers, soft: outputSoft, receive: k.iopub.receive, left: k.iopub.left},
 	}
 	for i, s := range k.sockets {
 		listener, err := f.listen(s.port)
@@ -167,6 +171,7 @@ func (k *kernel) requests(others, cells chan<- *request) func(*peer, [][]byte) e
 			p.socket.refused(err) // and the connection stays
 			return nil
 		}
+		p.socket.know(p)
 		r.from = p
 		to := others
 		if r.cell() {

@@ -14,7 +14,14 @@ import (
 // is given and runs cells of scripted.
 const serveEnv = "WEIR_KERNEL_TEST_SERVE"
 
+// dialEnv makes it a client that says what it can read from an address.
+const dialEnv = "WEIR_KERNEL_TEST_DIAL"
+
 func TestMain(m *testing.M) {
+	if address := os.Getenv(dialEnv); address != "" {
+		readAsSubscriber(address)
+		return
+	}
 	if os.Getenv(serveEnv) == "" {
 		os.Exit(m.Run())
 	}

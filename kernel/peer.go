@@ -13,6 +13,7 @@ type peer struct {
 	identity string // of its ZeroMQ socket, "" for none
 	zmq      *zmq4.Conn
 	conn     *guarded
+	known    bool // of the goroutine that reads
 	out      *queue
 	written  chan struct{} // closed when nothing more will be written
 	once     sync.Once

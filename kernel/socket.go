@@ -19,9 +19,10 @@ type socket struct {
 	name     string
 	port     int
 	kind     zmq4.SocketType
-	limits   limits
+	limits   limits // of a peer that is known
+	strange  limits // of one that is not
 	patience patience
-	room     int // connections; one beyond takes the place of the oldest handshake
+	room     int // connections; for one beyond, a stranger must go
 	soft     int // of each peer's queue, bytes
 	complain *complaints
 
@@ -39,8 +40,9 @@ type socket struct {
 }
 
 type connection struct {
-	since time.Time
-	peer  *peer // nil during the handshake
+	heard time.Time // of it for the last time
+	peer  *peer     // nil during the handshake
+	known bool      // it has shown that it belongs here
 }
 
 // serve accepts connections until close is called.
@@ -73,27 +75,60 @@ func (s *socket) admit(conn net.Conn) bool {
 		return false
 	}
 	if len(s.conns) >= s.room {
-		oldest := s.oldestHandshake()
-		if oldest == nil {
+		stranger := s.quietestStranger()
+		if stranger == nil {
 			s.complain.add(s.name, "there are too many connections")
 			return false
 		}
-		s.complain.add(s.name, "there are too many connections in their handshake")
-		oldest.Close()
-		delete(s.conns, oldest)
+		s.complain.add(s.name, "there are too many connections of strangers")
+		stranger.Close()
+		delete(s.conns, stranger)
 	}
-	s.conns[conn] = &connection{since: time.Now()}
+	s.conns[conn] = &connection{heard: time.Now()}
 	s.serving.Add(1)
 	return true
 }
 
-func (s *socket) oldestHandshake() (oldest net.Conn) {
+// quietestStranger is the connection that can best be spared: of those in their
+// handshake, or else of those that have not shown that they belong here, the one
+// that has been silent for longest. Without one it is nil.
+func (s *socket) quietestStranger() (quietest net.Conn) {
+	var than *connection
 	for conn, c := range s.conns {
-		if c.peer == nil && (oldest == nil || c.since.Before(s.conns[oldest].since)) {
-			oldest = conn
+		if c.known {
+			continue
+		}
+		if than == nil || (c.peer == nil) != (than.peer == nil) && c.peer == nil ||
+			(c.peer == nil) == (than.peer == nil) && c.heard.Before(than.heard) {
+			quietest, than = conn, c
 		}
 	}
-	return oldest
+	return quietest
+}
+
+// hear notes a message of p.
+func (s *socket) hear(p *peer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c := s.conns[p.conn.Conn]; c != nil {
+		c.heard = time.Now()
+	}
+}
+
+// know notes that p belongs here: a front end whose signature is right, or a
+// subscriber. From now on it may send long messages and keeps its place. It is
+// called by receive.
+func (s *socket) know(p *peer) {
+	if p.known {
+		return
+	}
+	p.known = true
+	p.conn.framing.limits = s.limits
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c := s.conns[p.conn.Conn]; c != nil {
+		c.known = true
+	}
 }
 
 // attend serves one connection from its handshake to its end.
@@ -101,7 +136,11 @@ func (s *socket) attend(conn net.Conn) {
 	defer s.serving.Done()
 	defer s.forget(conn)
 	defer s.survive()
-	z, g, err := open(conn, s.kind, s.limits, s.patience)
+	if err := checkOwner(conn); err != nil {
+		s.refused(err)
+		return
+	}
+	z, g, err := open(conn, s.kind, s.strange, s.patience)
 	if err != nil {
 		s.refused(err)
 		return
@@ -121,6 +160,7 @@ func (s *socket) attend(conn net.Conn) {
 	for err == nil {
 		var frames [][]byte
 		if frames, err = p.read(); err == nil {
+			s.hear(p)
 			err = s.receive(p, frames)
 		}
 	}
