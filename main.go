@@ -235,8 +235,10 @@ func (e emitter) Display(d kernel.Data, id string) { e.data(nbformat.DisplayData
 func (e emitter) Update(d kernel.Data, id string)  { e.data(notebooks.UpdateDisplayData, d, id) }
 func (e emitter) Result(d kernel.Data)             { e.data(nbformat.ExecuteResult, d, "") }
 
-// Page shows nothing: there is nobody to read it.
-func (e emitter) Page(kernel.Data) {}
+// Page shows nothing: there is nobody to read it. Progress shows none either: the
+// batch runner shows that of the whole notebook.
+func (e emitter) Page(kernel.Data)              {}
+func (e emitter) Progress(string, int64, int64) {}
 
 func (e emitter) Clear(wait bool) {
 	e.emit(notebooks.Output{Type: notebooks.ClearOutput, Wait: wait})

@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/pelletier/go-toml/v2"
@@ -239,17 +238,10 @@ func charted(n *plan.Node) (*plan.Node, error) {
 	return plan.Lower(n)
 }
 
-// slow is how long a plan may run before its progress is shown.
-const slow = time.Second
-
-// withProgress shows the progress of a plan that takes long, in tenths.
+// withProgress shows the progress of a plan.
 func (h *host) withProgress(ctx context.Context, n *plan.Node) context.Context {
-	start, shown := time.Now(), 0
 	return engine.WithProgress(ctx, func(done, total int) {
-		if tenth := 10 * done / total; time.Since(start) > slow && tenth > shown {
-			shown = tenth
-			h.pub.Stream("stderr", fmt.Sprintf("%d%%\n", 10*tenth))
-		}
+		h.pub.Progress("counting participants", int64(done), int64(total))
 	})
 }
 
@@ -304,13 +296,8 @@ func (h *host) prepare(ctx context.Context) error {
 }
 
 func (h *host) synthesize(ctx context.Context, dir string) error {
-	last := int64(-1)
-	h.pub.Stream("stderr", "making the synthetic repository, once\n")
 	return curate.Synthesize(ctx, dir, curate.SynthesizeOptions{}, func(stage string, done, total int64) {
-		if tenth := 10 * done / max(total, 1); tenth != last {
-			last = tenth
-			h.pub.Stream("stderr", fmt.Sprintf("%s: %d%%\n", stage, 10*tenth))
-		}
+		h.pub.Progress("making the synthetic repository, once: "+stage, done, total)
 	})
 }
 

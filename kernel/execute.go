@@ -193,6 +193,8 @@ func (*result) Update(Data, string)   {}
 func (*result) Clear(bool)            {}
 func (*result) Page(Data)             {}
 
+func (*result) Progress(string, int64, int64) {}
+
 func (v *result) Result(d Data) {
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -122,6 +122,10 @@ type Publisher interface {
 	Result(d Data)
 	// Clear publishes clear_output.
 	Clear(wait bool)
+	// Progress shows how much of some work is done, which the label names, and
+	// removes what it showed when all is done or the cell ends. It is cheap and
+	// never waits; work that is done within a second shows nothing.
+	Progress(label string, done, total int64)
 	// Page shows help beside the notebook: it goes into the reply's payload
 	// and is not part of the cell's output.
 	Page(d Data)

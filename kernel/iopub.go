@@ -124,6 +124,12 @@ func (i *iopub) wait(ctx context.Context) {
 	}
 }
 
+// full reports whether a cell that published now would have to wait.
+func (i *iopub) full() bool {
+	p, _, _ := i.slowest()
+	return p != nil
+}
+
 func (i *iopub) slowest() (*peer, <-chan struct{}, time.Time) {
 	i.mu.Lock()
 	defer i.mu.Unlock()

@@ -41,6 +41,7 @@ func serving(ex Executor) func() (Executor, error) {
 //	stdout TEXT            stderr TEXT
 //	display MIME TEXT      named ID TEXT       update ID TEXT
 //	result TEXT            clear               nothing
+//	work N PAUSE           N steps of progress, a pause after each
 //	page TEXT              help beside the notebook
 //	flood N                N lines on stdout, one call each
 //	pictures N BYTES       N display_data of so many bytes
@@ -79,6 +80,15 @@ func runLine(ctx context.Context, verb, rest string, pub Publisher) Outcome {
 		pub.Update(texts{"text/plain": second}, first)
 	case "result":
 		pub.Result(texts{"text/plain": rest})
+	case "work":
+		pause, _ := time.ParseDuration(second)
+		for n, i := int64(number(first)), int64(0); i <= n; i++ {
+			pub.Progress("work & more", i, n)
+			time.Sleep(pause)
+			if ctx.Err() != nil {
+				return ended(ctx)
+			}
+		}
 	case "page":
 		pub.Page(texts{"text/plain": rest})
 	case "nothing":

@@ -16,12 +16,15 @@ type publisher struct {
 	count   int
 	quiet   bool
 
-	mu     sync.Mutex
-	closed bool
-	pages  []fields // payloads of the reply
+	mu      sync.Mutex
+	closed  bool
+	printed bool // something stands in the cell's output, a bar apart
+	bar     bar
+	pages   []fields // payloads of the reply
 }
 
-// when calls f unless the cell has ended, after waiting for slow front ends.
+// when calls f, which prints or clears, unless the cell has ended, after waiting for
+// slow front ends.
 func (p *publisher) when(f func()) {
 	if p.quiet {
 		return
@@ -30,6 +33,7 @@ func (p *publisher) when(f func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.closed {
+		p.printed, p.bar.alone = true, false
 		f()
 	}
 }
@@ -38,6 +42,7 @@ func (p *publisher) when(f func()) {
 func (p *publisher) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.removeBar()
 	p.closed = true
 }
 
