@@ -1,7 +1,11 @@
 package engine
 
 import (
+	"math"
+	"slices"
+
 	"weir/datasets/plan"
+	"weir/datasets/store"
 	"weir/datasets/tally"
 )
 
@@ -12,7 +16,15 @@ import (
 type splitCount struct {
 	events *events
 	field  string
-	group  []int32 // of each code of the dictionary, -1 for none
+	cell   []int32 // of each code of the dictionary; nil where it is the code itself
+	group  []int32 // of each cell, -1 for what is left out
+	hold   func(*block) *splitCells
+}
+
+// splitCells is a worker's cells, by the cell of the participants without the split.
+type splitCells struct {
+	cells []cellSet
+	codes []int32 // scratch
 }
 
 // splitCount is nil where the split, or what is asked of it, is another.
@@ -25,59 +37,114 @@ func (c *compiler) splitCount(ex *expansion, stats []*plan.Node, drop bool) (*sp
 	if err != nil || ev.table == nil {
 		return nil, err
 	}
-	s := &splitCount{events: ev, field: k.field.field}
-	for _, code := range k.field.codes {
-		if code < 0 {
-			code = int32(len(k.labels))
+	s := &splitCount{events: ev, field: k.field.field, hold: held[splitCells](c)}
+	taken, shared := make([]bool, k.size()), false
+	for code, label := range k.field.codes {
+		if label < 0 {
+			label = int32(len(k.labels))
 		}
-		s.group = append(s.group, k.place(code, drop))
+		g := k.place(label, drop)
+		if s.group = append(s.group, g); g >= 0 && ev.table.Used(s.field, code) {
+			shared = shared || taken[g]
+			taken[g] = true
+		}
+	}
+	if shared {
+		s.shareCells(k.size())
 	}
 	return s, nil
 }
 
-// cellSet is a cell while it is counted: 32 bytes, so that two lie in a cache line.
-type cellSet struct {
-	last         int32 // the participant seen last, counted from 1
-	rows         int32
-	participants int32
-	_            int32
-	print        tally.Print
+// shareCells is for codes of which several are one group: cells are the groups, and
+// one more for what is left out.
+func (f *splitCount) shareCells(groups int) {
+	f.cell, f.group = f.group, nil
+	for code, g := range f.cell {
+		if g < 0 {
+			f.cell[code] = int32(groups)
+		}
+	}
+	for g := range groups {
+		f.group = append(f.group, int32(g))
+	}
+	f.group = append(f.group, -1)
 }
 
-// see counts a row of participant p if ok is 1, and nothing if it is 0. There is
-// no branch to mispredict.
-func (s *cellSet) see(p, ok int32, print *tally.Print) {
-	t := uint32(s.last ^ p)
-	isNew := int32((t|-t)>>31) & ok
-	mask := -uint64(isNew)
-	s.rows += ok
-	s.participants += isNew
-	s.print[0] += print[0] & mask
-	s.print[1] += print[1] & mask
-	s.last += (p - s.last) & -isNew
+// cellSet is a cell while a stride is counted. Few and small fields, because most
+// of a count's time goes into them.
+type cellSet struct {
+	// The sums of the participants' prints. Those of a stride have 52 bits: each is
+	// below 2⁴⁰, and a stride has 2¹² participants. The 12 bits above count the
+	// participants, in the first; of a whole stride they are 0 again.
+	print tally.Print
+	seen  uint64 // the participant seen last, counted from 1, in the upper half; the rows in the lower
+}
+
+const (
+	printBits = 52
+	oneMore   = 1 << printBits
+)
+
+// A stride of another size needs other bits.
+var _ [1 << (64 - printBits)]struct{} = [store.Stride]struct{}{}
+
+// see counts a row of participant p, counted from 1 in the upper half; oneMore is
+// added to the print. The participants come in order, so that the difference is
+// negative when p is new. There is no branch to mispredict.
+func (s *cellSet) see(p, first, second uint64) {
+	seen := s.seen
+	isNew := uint64(int64(seen-p) >> 63)
+	s.seen = p + uint64(uint32(seen)) + 1
+	s.print[0] += isNew & first
+	s.print[1] += isNew & second
+}
+
+// set is what was seen.
+func (s *cellSet) set() tally.Set {
+	out := tally.Set{Rows: int64(uint32(s.seen)), Participants: int64(s.print[0] >> printBits), Print: s.print}
+	out.Print[0] %= oneMore
+	if out.Participants == 0 {
+		out.Participants = store.Stride
+	}
+	return out
 }
 
 // take adds a block's rows to the cells; base is the cell of each participant
 // without the split's part.
 func (f *splitCount) take(b *block, base []int32, g *part, a *partSums) {
-	step := int32(0)
-	for i := range g.keys {
-		if k := &g.keys[i]; k.split >= 0 {
-			step = int32(k.step)
+	key := &g.keys[slices.IndexFunc(g.keys, func(k groupKey) bool { return k.split >= 0 })]
+	step, size, width := key.step, key.size(), len(f.group)
+	h := f.hold(b)
+	n := g.cells / size * width
+	h.cells = slices.Grow(h.cells[:0], n)[:n]
+	clear(h.cells)
+	// A table's cell is (high·size + group)·step + low, and one of these
+	// (high·step + low)·width + cell.
+	var last int32
+	cells := h.cells[:width]
+	f.count(b, h, func(p int32) []cellSet {
+		switch k := base[p]; {
+		case k < 0:
+			return nil
+		case k != last:
+			last = k
+			cells = h.cells[(int(k)/(size*step)*step+int(k)%step)*width:][:width]
 		}
-	}
-	cells := make([]cellSet, g.cells)
-	f.count(b, base, step, cells)
-	for k := range cells {
-		if s := &cells[k]; s.rows > 0 {
-			a.all[k].Add(tally.Set{Participants: int64(s.participants), Rows: int64(s.rows), Print: s.print})
+		return cells
+	})
+	for i := range h.cells {
+		if group := int(f.group[i%width]); group >= 0 && h.cells[i].seen > 0 {
+			k := i / width
+			a.all[(k/step*size+group)*step+k%step].Add(h.cells[i].set())
 		}
 	}
 }
 
-func (f *splitCount) count(b *block, base []int32, step int32, cells []cellSet) {
+// count counts the rows of each participant in the cells that of gives, none where
+// it gives none.
+func (f *splitCount) count(b *block, h *splitCells, of func(p int32) []cellSet) {
 	if f.events.scan != nil {
-		f.countScan(b, base, step, cells)
+		f.countScan(b, h, of)
 		return
 	}
 	s := f.events.rows(b)
@@ -85,16 +152,19 @@ func (f *splitCount) count(b *block, base []int32, step int32, cells []cellSet) 
 		return
 	}
 	concept := s.Int32(f.field)
-	for i, r := range s.rows {
-		p := s.who[i]
-		if k, group := base[p], f.group[concept[r]]; k >= 0 && group >= 0 {
-			cells[k+group*step].see(p+1, 1, &b.prints[p])
+	for i := 0; i < len(s.who); {
+		p, end := s.who[i], runEnd(s.who, i)
+		h.codes = h.codes[:0]
+		for _, r := range s.rows[i:end] {
+			h.codes = append(h.codes, concept[r])
 		}
+		f.see(of(p), h.codes, p, b, h)
+		i = end
 	}
 }
 
 // countScan reads the columns from front to back.
-func (f *splitCount) countScan(b *block, base []int32, step int32, cells []cellSet) {
+func (f *splitCount) countScan(b *block, h *splitCells, of func(p int32) []cellSet) {
 	sc := f.events.scan
 	batch, from, to := sc.table.Rows(b.stride)
 	if batch == nil {
@@ -110,44 +180,85 @@ func (f *splitCount) countScan(b *block, base []int32, step int32, cells []cellS
 		when = batch.Int32(f.events.Start)[from:to]
 	}
 	for i := 0; i < len(who); {
-		// one participant's rows
-		p, end := who[i]-b.first, i+1
-		for end < len(who) && who[end] == who[i] {
-			end++
-		}
-		if k := base[p]; k >= 0 {
-			part := cells[k:]
-			switch {
-			case value == nil && when == nil:
-				for _, c := range concept[i:end] {
-					f.see(part, c, step, p, 1, b)
-				}
-			default:
-				for j := i; j < end; j++ {
-					f.see(part, concept[j], step, p, sc.pass(value, when, j), b)
-				}
-			}
-		}
+		p, end := who[i]-b.first, runEnd(who, i)
+		lo, hi := i, end
 		i = end
+		if when != nil {
+			lo, hi = sc.dates(when, lo, hi)
+		}
+		codes := concept[lo:hi]
+		if value != nil {
+			h.codes = sc.values(value[lo:hi], codes, h.codes)
+			codes = h.codes
+		}
+		if len(codes) > 0 {
+			f.see(of(p), codes, p, b, h)
+		}
 	}
 }
 
-func (f *splitCount) see(cells []cellSet, code, step, p, ok int32, b *block) {
-	if group := f.group[code]; group >= 0 {
-		cells[group*step].see(p+1, ok, &b.prints[p])
+// see counts the rows of a participant, by their codes.
+func (f *splitCount) see(cells []cellSet, codes []int32, p int32, b *block, h *splitCells) {
+	if cells == nil {
+		return
+	}
+	if f.cell != nil {
+		codes = f.cells(codes, h)
+	}
+	print := b.prints[p]
+	seeAll(cells, codes, uint64(p+1)<<32, print[0]+oneMore, print[1])
+}
+
+// seeAll counts rows of one participant. It calls nothing, so that all it needs
+// stays in registers.
+func seeAll(cells []cellSet, codes []int32, p, first, second uint64) {
+	for _, code := range codes {
+		cells[uint32(code)].see(p, first, second)
 	}
 }
 
-// pass is 1 for a row in the scan's ranges. NaN and a missing date are in none.
-func (sc *scan) pass(value []float64, when []int32, i int) int32 {
-	ok := int32(1)
-	if value != nil {
+// cells is the cells of codes.
+func (f *splitCount) cells(codes []int32, h *splitCells) []int32 {
+	h.codes = slices.Grow(h.codes[:0], len(codes))[:len(codes)]
+	for i, code := range codes {
+		h.codes[i] = f.cell[code]
+	}
+	return h.codes
+}
+
+// runEnd is where the values that are equal to that at i end.
+func runEnd(v []int32, i int) int {
+	x := v[i]
+	for i += 1; i+8 <= len(v) && v[i+7] == x; i += 8 {
+	}
+	for i < len(v) && v[i] == x {
+		i++
+	}
+	return i
+}
+
+// dates narrows a participant's rows, which are in the order of their dates, to
+// those in the scan's range. A missing date is in none.
+func (sc *scan) dates(when []int32, lo, hi int) (int, int) {
+	from, _ := slices.BinarySearch(when[lo:hi], sc.from)
+	n := hi - lo
+	if sc.to < math.MaxInt32 {
+		n, _ = slices.BinarySearch(when[lo+from:hi], sc.to+1)
+		n += from
+	}
+	return lo + from, lo + n
+}
+
+// values is the codes of the rows with a value in the scan's range; NaN is in none.
+// Every code is written, and the next takes the place of one that is out of it.
+func (sc *scan) values(value []float64, codes, to []int32) []int32 {
+	to = slices.Grow(to[:0], len(codes))[:len(codes)]
+	value = value[:len(codes)]
+	n := 0
+	for i, code := range codes {
 		v := value[i]
-		ok = int32(truth(v >= sc.lo)) & int32(truth(v <= sc.hi))
+		to[n] = code
+		n += int(truth(v >= sc.lo) & truth(v <= sc.hi))
 	}
-	if when != nil {
-		d := when[i]
-		ok &= int32(truth(d >= sc.from)) & int32(truth(d <= sc.to))
-	}
-	return ok
+	return to[:n]
 }
