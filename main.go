@@ -255,8 +255,9 @@ func (e emitter) data(kind string, d kernel.Data, id string) {
 
 type dataCommand struct {
 	Synthesize synthesizeCommand `cmd:"" help:"Make a repository of invented participants."`
-	Import     importCommand     `cmd:"" help:"Make a repository of OMOP tables (CDM 5.3 or 5.4, Parquet or CSV)."`
+	Import     importCommand     `cmd:"" help:"Make a repository of OMOP tables (CDM 5.3 or 5.4; Parquet, CSV or gzipped CSV)."`
 	Describe   describeCommand   `cmd:"" help:"Describe a repository."`
+	Rules      rulesCommand      `cmd:"" help:"Print the rules of the tiers that are built in."`
 }
 
 type synthesizeCommand struct {
@@ -277,28 +278,50 @@ func (c *synthesizeCommand) Run(ctx context.Context) error {
 }
 
 type importCommand struct {
-	From    string `arg:"" type:"existingdir" help:"Folder with the OMOP tables."`
-	To      string `arg:"" type:"path" help:"Directory to make."`
-	Name    string `required:"" help:"What ds.Open calls it."`
-	Tier    string `required:"" enum:"registered,controlled" help:"registered or controlled."`
-	CDR     string `required:"" help:"Version of the curated data repository, such as R2024Q3R9."`
-	CutOff  string `required:"" placeholder:"YYYY-MM-DD" help:"Last day of the data."`
-	Lenient bool   `help:"Drop and count rows that cannot be read, instead of stopping."`
-	Curated bool   `help:"Say that the registered tier's rules have been applied to the tables: dates shifted, answers generalised, participants of 89 and over left out."`
+	From           string `arg:"" type:"existingdir" help:"Folder with the OMOP tables."`
+	To             string `arg:"" type:"path" help:"Directory to make."`
+	Name           string `required:"" help:"What ds.Open calls it."`
+	Tier           string `required:"" enum:"registered,controlled,public" help:"registered, controlled or public."`
+	CDR            string `required:"" help:"Version of the curated data repository, such as R2024Q3R9."`
+	CutOff         string `required:"" placeholder:"YYYY-MM-DD" help:"Last day of the data."`
+	Key            string `type:"path" placeholder:"FILE" help:"Secret from which research ids and shifts of dates follow; made when it is missing. Without it they cannot be repeated."`
+	Rules          string `type:"existingfile" placeholder:"FILE" help:"More rules than the built-in ones (weir data rules)."`
+	Curated        bool   `help:"Ids are research ids, and dates of the registered tier are shifted, already."`
+	Lenient        bool   `help:"Drop and count rows that cannot be kept, instead of stopping."`
+	UnknownPersons bool   `help:"Rows of persons who are not in person are dropped and counted, and are no reason to stop."`
+	RepeatedKeys   bool   `help:"Rows with the key of an earlier row are kept and counted."`
 }
 
 // Run imports and reports.
 func (c *importCommand) Run(ctx context.Context) error {
-	if c.Tier == string(plan.Registered) && !c.Curated {
-		return exit{exitUsage, errors.New("an import applies no rules of the registered tier: import tables to which they have been applied, and say so with --curated, or choose --tier controlled")}
-	}
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
 	defer stop()
-	report, err := curate.Import(ctx, c.From, c.To, curate.ImportOptions{
-		Name: c.Name, Tier: plan.Tier(c.Tier), CDR: c.CDR, CutOff: c.CutOff, Lenient: c.Lenient,
-	}, progressOn(os.Stderr))
+	o := curate.ImportOptions{
+		Name: c.Name, Tier: plan.Tier(c.Tier), CDR: c.CDR, CutOff: c.CutOff, Curated: c.Curated,
+		Lenient: c.Lenient, KnownOnly: !c.UnknownPersons, UniqueKeys: !c.RepeatedKeys,
+	}
+	var err error
+	if c.Key != "" {
+		if o.Key, err = curate.OpenKey(c.Key); err != nil {
+			return exit{exitUsage, err}
+		}
+	}
+	if c.Rules != "" {
+		if o.Rules, err = curate.ReadRules(c.Rules); err != nil {
+			return exit{exitUsage, err}
+		}
+	}
+	report, err := curate.Import(ctx, c.From, c.To, o, progressOn(os.Stderr))
 	fmt.Print(report)
 	return err
+}
+
+type rulesCommand struct{}
+
+// Run prints the rules.
+func (c *rulesCommand) Run() error {
+	fmt.Print(curate.BuiltInText())
+	return nil
 }
 
 type describeCommand struct {

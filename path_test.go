@@ -500,7 +500,7 @@ func gibleedSite(t testing.TB) site {
 	dir := t.TempDir()
 	s := site{dir, filepath.Join(dir, "weir.toml"), filepath.Join(dir, "repository"), filepath.Join(dir, "ledger")}
 	if out, stderr, code := weir(t, dir, "data", "import", sharedData(t, "gibleed-omop53"), s.repository,
-		"--name", "gibleed", "--tier", "controlled", "--cdr", "gibleed-5.3", "--cut-off", "2019-12-31"); code != 0 {
+		"--name", "gibleed", "--tier", "controlled", "--cdr", "gibleed-5.3", "--cut-off", "2019-12-31", "--unknown-persons", "--repeated-keys"); code != 0 {
 		t.Fatal(out, stderr)
 	}
 	s.configure(t, "controlled", "")

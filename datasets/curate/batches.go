@@ -1,6 +1,10 @@
 package curate
 
-import "weir/datasets/store"
+import (
+	"sort"
+
+	"weir/datasets/store"
+)
 
 // minBatch is the number of rows from which a record batch is written.
 const minBatch = 1 << 16
@@ -26,6 +30,30 @@ func (b *batches) write(c *columns) error {
 		return b.w.Write(c.slices()...)
 	}
 	return b.writeRows(c, 0, c.count)
+}
+
+// writeMade appends a place's rows.
+func (b *batches) writeMade(m *made) error {
+	if m.prepared == nil {
+		return b.writeRows(m.rows, 0, m.rows.count)
+	}
+	if err := b.flush(); err != nil {
+		return err
+	}
+	return b.w.Append(m.prepared)
+}
+
+// writeStrides appends rows of any number of strides.
+func (b *batches) writeStrides(c *columns) error {
+	for from := 0; from < c.count; {
+		end := (c.ints[0][from]/store.Stride + 1) * store.Stride
+		to := from + sort.Search(c.count-from, func(i int) bool { return c.ints[0][from+i] >= end })
+		if err := b.writeRows(c, from, to); err != nil {
+			return err
+		}
+		from = to
+	}
+	return nil
 }
 
 // writeRows appends the rows [from, to), of whole strides.

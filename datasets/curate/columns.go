@@ -1,6 +1,7 @@
 package curate
 
 import (
+	"math"
 	"slices"
 
 	"weir/datasets/store"
@@ -58,6 +59,46 @@ func (c *columns) appendRows(other *columns, from, to int) {
 		c.ints[f] = append(c.ints[f], other.ints[f][from:to]...)
 	}
 	c.count += to - from
+}
+
+// keep drops the rows of which keep says no.
+func (c *columns) keep(keep func(row int) bool) {
+	n := 0
+	for i := range c.count {
+		if !keep(i) {
+			continue
+		}
+		for f := range c.shape.fields {
+			if c.nums[f] != nil {
+				c.nums[f][n] = c.nums[f][i]
+				continue
+			}
+			c.ints[f][n] = c.ints[f][i]
+		}
+		n++
+	}
+	c.truncate(n)
+}
+
+func (c *columns) truncate(n int) {
+	for f := range c.shape.fields {
+		if c.nums[f] != nil {
+			c.nums[f] = c.nums[f][:n]
+			continue
+		}
+		c.ints[f] = c.ints[f][:n]
+	}
+	c.count = n
+}
+
+// empty makes a field's values missing.
+func (c *columns) empty(f int) {
+	for i := range c.ints[f] {
+		c.ints[f][i] = store.Missing
+	}
+	for i := range c.nums[f] {
+		c.nums[f][i] = math.NaN()
+	}
 }
 
 func (c *columns) reset() {

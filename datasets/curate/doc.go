@@ -12,9 +12,11 @@
 // Rows are sorted by participant, then by the table's first date, then as they
 // came.
 //
+// What a tier may hold is said by Rules, which are data; Import applies them. A
+// repository of the public tier has counts and no rows (census.go).
+//
 // Import refuses a folder without person, a table without a required column, a
 // file with two columns of one name, two files for one table, and, unless it is
 // told to be lenient, any row that it cannot read whole. It drops and counts the
-// rows of persons who are not in person. Neither makes a repository of the
-// public tier, which holds no rows. An error names file and line, never a value.
+// rows of persons who are not in person. An error names file and line, never a value.
 package curate

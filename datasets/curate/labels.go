@@ -2,6 +2,7 @@ package curate
 
 import (
 	"slices"
+	"strings"
 
 	"weir/datasets/store"
 )
@@ -20,22 +21,28 @@ func (l *labels) index(text string) int32 {
 	if l.numbers == nil {
 		l.numbers = map[string]int32{}
 	}
+	text = strings.Clone(text) // it may lie in what is read next
 	n := int32(len(l.texts))
 	l.numbers[text] = n
 	l.texts = append(l.texts, text)
 	return n
 }
 
-// labelled is c with the labels of its label fields, given by field.
-func (c *columns) labelled(by []labels) *columns {
-	s := *c.shape
-	s.fields = slices.Clone(s.fields)
-	for i := range s.fields {
-		if s.fields[i].Type == store.Label {
-			s.fields[i].Labels = by[i].texts
+// labelled is the shape with the labels of its label fields, given by field.
+func (s *shape) labelled(by []labels) *shape {
+	out := *s
+	out.fields = slices.Clone(s.fields)
+	for i := range out.fields {
+		if out.fields[i].Type == store.Label {
+			out.fields[i].Labels = by[i].texts
 		}
 	}
+	return &out
+}
+
+// labelled is c with the labels of its label fields, given by field.
+func (c *columns) labelled(by []labels) *columns {
 	out := *c
-	out.shape = &s
+	out.shape = c.shape.labelled(by)
 	return &out
 }

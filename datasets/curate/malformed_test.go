@@ -213,7 +213,7 @@ func TestImportRefuses(t *testing.T) {
 		{func(o *ImportOptions) { o.CDR = "" }, "needs a CDR version"},
 		{func(o *ImportOptions) { o.CutOff = "" }, "needs a cut-off day"},
 		{func(o *ImportOptions) { o.CutOff = "2022-13-01" }, "cut-off is no day"},
-		{func(o *ImportOptions) { o.Tier = plan.Public }, "holds no rows"},
+		{func(o *ImportOptions) { o.Key = Key("short") }, "the key is weak"},
 		{func(o *ImportOptions) { o.Tier = "" }, "no tier"},
 	} {
 		o := testOptions
@@ -273,7 +273,7 @@ func TestImportStops(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	parent := t.TempDir()
 	_, err := Import(ctx, unpack(t, good), filepath.Join(parent, "r"), testOptions, func(stage string, _, _ int64) {
-		if stage == "measurement" {
+		if stage == "person" {
 			cancel()
 		}
 	})
@@ -294,10 +294,13 @@ person_id,gender_concept_id,birth_datetime
 -- death.csv --
 person_id,death_date,cause_concept_id
 1,2020-01-01,316139
+-- concept.csv --
+concept_id,concept_name,domain_id,vocabulary_id,concept_class_id,valid_start_date
+8507,MALE,Gender,Gender,Gender,1970-01-01
 `)
 	for tier, want := range map[plan.Tier]bool{plan.Registered: false, plan.Controlled: true} {
 		o := testOptions
-		o.Tier = tier
+		o.Tier, o.base = tier, nil
 		r, _ := imported(t, from, o)
 		if got := whole(t, r, "death").has("cause_concept_id"); got != want {
 			t.Errorf("%s: cause_concept_id is there: %t", tier, got)

@@ -5,8 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
@@ -15,18 +16,16 @@ import (
 	"github.com/apache/arrow/go/v17/parquet/pqarrow"
 )
 
-// parquetCursor goes through a Parquet file.
-type parquetCursor struct {
-	name   string
-	file   *file.Reader
-	reader *pqarrow.FileReader
-	fields []arrow.Field
-	rows   pqarrow.RecordReader
-	places []int // of the chosen columns in a record, which has the file's order
-	record arrow.Record
-	cells  []func(row int) cell // of the chosen columns of the record
-	at     int                  // the row in the record
-	done   int64                // rows of the records before
+// parquetFile is a Parquet file. Its row groups are read side by side.
+type parquetFile struct {
+	name, path string
+	file       *file.Reader
+	fields     []arrow.Field
+	chosen     []int
+	done       atomic.Int64
+	mu         sync.Mutex
+	readers    []*pqarrow.FileReader // of the same file, not in use
+	all        []*file.Reader
 }
 
 var errDamaged = errors.New("it is damaged or no Parquet file: copy it from its source again")
@@ -38,46 +37,134 @@ func recovered(err *error) {
 	}
 }
 
-func openParquet(path, name string) (c cursor, err error) {
+func openParquet(path, name string) (t tableFile, err error) {
 	defer recovered(&err)
-	f, err := file.OpenParquetFile(path, false)
+	p := &parquetFile{name: name, path: path}
+	r, err := p.reader()
 	if err != nil {
-		return nil, fmt.Errorf("%w (%v)", errDamaged, err)
-	}
-	r, err := pqarrow.NewFileReader(f, pqarrow.ArrowReadProperties{BatchSize: minBatch}, memory.DefaultAllocator)
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
+		return nil, errors.Join(err, p.close())
 	}
 	s, err := r.Schema()
 	if err != nil {
-		return nil, errors.Join(err, f.Close())
+		return nil, errors.Join(err, p.close())
 	}
-	return &parquetCursor{name: name, file: f, reader: r, fields: s.Fields()}, nil
+	p.fields = s.Fields()
+	p.readers = append(p.readers, r)
+	return p, nil
 }
 
-func (c *parquetCursor) columns() (names []string) {
-	for _, f := range c.fields {
+// reader takes a reader of the file that nobody uses.
+func (p *parquetFile) reader() (*pqarrow.FileReader, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if n := len(p.readers); n > 0 {
+		r := p.readers[n-1]
+		p.readers = p.readers[:n-1]
+		return r, nil
+	}
+	f, err := file.OpenParquetFile(p.path, false)
+	if err != nil {
+		return nil, fmt.Errorf("%w (%v)", errDamaged, err)
+	}
+	p.file = f
+	p.all = append(p.all, f)
+	return pqarrow.NewFileReader(f, pqarrow.ArrowReadProperties{BatchSize: recordRows}, memory.DefaultAllocator)
+}
+
+func (p *parquetFile) release(r *pqarrow.FileReader) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.readers = append(p.readers, r)
+}
+
+// recordRows is the number of rows that are decoded at a time.
+const recordRows = 1 << 14
+
+func (p *parquetFile) columns() (names []string) {
+	for _, f := range p.fields {
 		names = append(names, strings.ToLower(f.Name))
 	}
 	return names
 }
 
-func (c *parquetCursor) choose(columns []int) (err error) {
-	defer recovered(&err)
-	var leaves []int
+func (p *parquetFile) choose(columns []int) error {
 	for _, i := range columns {
-		if arrow.IsNested(c.fields[i].Type.ID()) {
-			return fmt.Errorf("%s is nested: write it as one value a row", c.fields[i].Name)
+		if arrow.IsNested(p.fields[i].Type.ID()) {
+			return fmt.Errorf("%s is nested: write it as one value a row", p.fields[i].Name)
 		}
-		leaves = append(leaves, c.reader.Manifest.Fields[i].ColIndex)
 	}
-	if c.rows, err = c.reader.GetRecordReader(context.Background(), leaves, nil); err != nil {
-		return err
+	p.chosen = columns
+	return nil
+}
+
+func (p *parquetFile) progress() (done, total int64) { return p.done.Load(), p.file.NumRows() }
+
+func (p *parquetFile) close() error {
+	var err error
+	for _, f := range p.all {
+		err = errors.Join(err, f.Close())
 	}
-	for _, i := range columns {
-		c.places = append(c.places, c.rows.Schema().FieldIndices(c.fields[i].Name)[0])
+	return err
+}
+
+// cut hands on the row groups.
+func (p *parquetFile) cut(ctx context.Context, emit func(block) error) (err error) {
+	defer recovered(&err)
+	first, sum := int64(0), int64(0)
+	for g := range p.file.NumRowGroups() {
+		n := p.file.RowGroup(g).NumRows()
+		if sum += n; n < 0 || sum > p.file.NumRows() {
+			return errDamaged
+		}
+		if err := emit(&rowGroup{p, g, first, n}); err != nil {
+			return err
+		}
+		first += n
+	}
+	if first != p.file.NumRows() {
+		return fmt.Errorf("%d rows where it says %d: %w", first, p.file.NumRows(), errDamaged)
 	}
 	return nil
+}
+
+// rowGroup is a row group of a file.
+type rowGroup struct {
+	file  *parquetFile
+	group int
+	first int64 // rows before it
+	count int64
+}
+
+func (g *rowGroup) open() (c cursor, err error) {
+	defer recovered(&err)
+	r, err := g.file.reader()
+	if err != nil {
+		return nil, err
+	}
+	var leaves []int
+	for _, i := range g.file.chosen {
+		leaves = append(leaves, r.Manifest.Fields[i].ColIndex)
+	}
+	p := &parquetCursor{group: g, reader: r}
+	if p.rows, err = r.GetRecordReader(context.Background(), leaves, []int{g.group}); err != nil {
+		return nil, err
+	}
+	for _, i := range g.file.chosen {
+		p.places = append(p.places, p.rows.Schema().FieldIndices(g.file.fields[i].Name)[0])
+	}
+	return p, nil
+}
+
+// parquetCursor goes through the rows of a row group.
+type parquetCursor struct {
+	group  *rowGroup
+	reader *pqarrow.FileReader
+	rows   pqarrow.RecordReader
+	places []int // of the chosen columns in a record, which has the file's order
+	record arrow.Record
+	cells  []func(row int) cell // of the chosen columns of the record
+	at     int                  // the row in the record
+	done   int64                // rows of the group's records before
 }
 
 func (c *parquetCursor) next() (err error) {
@@ -94,14 +181,15 @@ func (c *parquetCursor) next() (err error) {
 func (c *parquetCursor) nextRecord() error {
 	if c.record != nil {
 		c.done += c.record.NumRows()
+		c.group.file.done.Add(c.record.NumRows())
 	}
 	c.record, c.at, c.cells = nil, 0, c.cells[:0]
 	if !c.rows.Next() {
 		if err := c.rows.Err(); err != nil && err != io.EOF {
 			return fmt.Errorf("%w (%v)", errDamaged, err)
 		}
-		if c.done != c.file.NumRows() {
-			return fmt.Errorf("%d rows where it says %d: %w", c.done, c.file.NumRows(), errDamaged)
+		if c.done != c.group.count {
+			return fmt.Errorf("%d rows where it says %d: %w", c.done, c.group.count, errDamaged)
 		}
 		return io.EOF
 	}
@@ -117,15 +205,12 @@ func (c *parquetCursor) nextRecord() error {
 }
 
 func (c *parquetCursor) cell(i int) cell { return c.cells[i](c.at) }
-func (c *parquetCursor) where() int64    { return c.done + int64(c.at) + 1 }
-
-func (c *parquetCursor) progress() (done, total int64) { return c.where(), c.file.NumRows() }
+func (c *parquetCursor) where() int64    { return c.group.first + c.done + int64(c.at) + 1 }
 
 func (c *parquetCursor) close() error {
-	if c.rows != nil {
-		c.rows.Release()
-	}
-	return c.file.Close()
+	c.rows.Release()
+	c.group.file.release(c.reader)
+	return nil
 }
 
 // cellsOf reads the values of a column; NULL is an absent cell.
@@ -193,11 +278,15 @@ func textCell(text string) cell {
 	if text == "" {
 		return cell{}
 	}
-	// The text lies in a buffer that the next record may take over.
-	return cell{kind: isText, text: strings.Clone(text)}
+	// The text lives as long as its record; labels copies what it keeps.
+	return cell{kind: isText, text: text}
 }
 
-// dayCell is the day of a moment, counted downwards before 1970.
+// dayCell is the day of a moment, counted downwards before 1970, and its minute.
 func dayCell(moment, perDay int64) cell {
-	return cell{kind: isDay, whole: int64(math.Floor(float64(moment) / float64(perDay)))}
+	day := moment / perDay
+	if moment%perDay < 0 {
+		day--
+	}
+	return cell{kind: isDay, whole: day, real: float64((moment - day*perDay) / (perDay / 1440)), timed: true}
 }

@@ -4,67 +4,142 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"weir/datasets/store"
 )
 
-// maxPersonID is the largest person_id that two fields of 31 bits hold.
-const maxPersonID = 1<<62 - 1
+// collect reads a table into memory, as it came, with the keys of its rows.
+func (im *importer) collect(ctx context.Context, s *shape) (*columns, []int64, *TableReport, error) {
+	t, err := im.open(s)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	im.keys = newKeySet()
+	out, ids := newColumns(t.shape), []int64{}
+	err = t.stream(ctx, func(c *chunk) error {
+		out.appendRows(c.rows, 0, c.rows.count)
+		if t.key >= 0 {
+			for _, came := range c.order {
+				ids = append(ids, c.keys[came])
+			}
+		}
+		return nil
+	})
+	im.keys = nil
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	return out.labelled(t.labels), ids, &t.report, nil
+}
 
-var (
-	errTwice    = errors.New("stands in an earlier row already")
-	errPersonID = errors.New("is negative or larger than 2⁶² − 1")
-)
-
-// readPeople reads person and gives each of them an index. ids are the person_ids
-// by index.
+// readPeople reads person and gives an index to each whom the tier has. ids are
+// what stands for person_ids, by index.
 func (im *importer) readPeople(ctx context.Context) (c *columns, ids []int64, err error) {
-	im.people = map[int64]int32{}
-	c, report, err := im.read(ctx, shapeOf("person"))
+	im.people = &roll{open: true}
+	c, persons, report, err := im.collect(ctx, im.regime.shape(shapeOf("person")))
 	if err != nil {
 		return nil, nil, err
 	}
-	if c.count == 0 {
-		return nil, nil, errors.New(report.File + " has no row that can be read: there is nobody to import")
+	indexes, n, err := im.number(c, persons)
+	if err != nil {
+		return nil, nil, err
 	}
+	report.drop(im.regime.capRule, c.count-n)
 	im.report.Tables = append(im.report.Tables, *report)
-	im.report.Participants = c.count
-	if c, err = im.extend(ctx, c); err != nil {
+	im.report.Participants = n
+	if n == 0 {
+		return nil, nil, errors.New(report.File + " has no row that can be read, of a participant whom the tier has: there is nobody to import")
+	}
+	im.people = newRoll(persons, func(row int) int32 { return indexes[row] })
+	if err := im.identify(persons, indexes, n, &ids); err != nil {
 		return nil, nil, err
 	}
-	indexes, err := im.permute(c.count)
+	copy(c.ints[0], indexes)
+	c.keep(func(row int) bool { return indexes[row] >= 0 })
+	c.inOrder(0, int32(n))
+	im.backdate(c)
+	im.regime.begin(n)
+	im.zips = make([]int32, n)
+	c, err = im.extend(ctx, c)
+	return c, ids, err
+}
+
+// number draws the indexes of the participants whom the tier has, tooOld for the others.
+func (im *importer) number(c *columns, persons []int64) (indexes []int32, n int, err error) {
+	birth := c.shape.at("birth_date")
+	indexes = make([]int32, c.count)
+	for row := range indexes {
+		if im.regime.tooOld(c.ints[birth][row], im.cutOff) {
+			indexes[row] = tooOld
+			continue
+		}
+		indexes[row] = int32(n)
+		n++
+	}
+	order, err := im.permute(n)
 	if err != nil {
-		return nil, nil, err
+		return nil, 0, err
 	}
-	ids = make([]int64, c.count)
-	for id, row := range im.people {
-		im.people[id] = indexes[row]
-		ids[indexes[row]] = id
+	for row, k := range indexes {
+		if k >= 0 {
+			indexes[row] = order[k]
+		}
 	}
-	for i := range c.ints[0] {
-		c.ints[0][i] = indexes[c.ints[0][i]]
-	}
-	return c, ids, nil
+	return indexes, n, nil
 }
 
-// participant is the index of a person: until all of person is read the number of
-// the row there. In person itself each person_id is new.
-func (t *tableReader) participant(id int64) (index int32, known bool, err error) {
-	if id < 0 || id > maxPersonID {
-		return 0, false, errPersonID
+var errSameID = errors.New("two participants have the same research id: take another key")
+
+// identify draws research ids and shifts.
+func (im *importer) identify(persons []int64, indexes []int32, n int, ids *[]int64) error {
+	key := im.options.Key
+	if key == nil {
+		var err error
+		if key, err = NewKey(); err != nil {
+			return err
+		}
 	}
-	index, known = t.im.people[id]
-	if t.report.Table != "person" {
-		return index, known, nil
+	research, shift := im.regime.research && !im.options.Curated, im.regime.shift
+	if im.options.Curated {
+		shift = nil
+		im.report.Notes = append(im.report.Notes, "person_ids are taken for research ids, and dates for shifted ones where the tier's are")
+	} else if im.options.Key == nil {
+		im.report.Notes = append(im.report.Notes, "research ids and shifts follow from a key that is forgotten: the next version of the data will have others")
 	}
-	if known {
-		return 0, false, errTwice
+	*ids = make([]int64, n)
+	if shift != nil {
+		im.shifts = make([]uint16, n)
 	}
-	return int32(t.out.count), true, nil
+	seen := make(map[int64]bool, n)
+	for row, index := range indexes {
+		if index < 0 {
+			continue
+		}
+		id := persons[row]
+		if shift != nil {
+			im.shifts[index] = key.shift(shift, id)
+		}
+		if research {
+			id = key.researchID(id)
+		}
+		if seen[id] {
+			return errSameID
+		}
+		seen[id] = true
+		(*ids)[index] = id
+	}
+	return nil
 }
 
-// extensions are the fields of person that OMOP has not.
-var extensions = []string{"sex_at_birth_concept_id", "gender_identity_concept_id", "state_of_residence_concept_id"}
+// backdate shifts births.
+func (im *importer) backdate(c *columns) {
+	if birth := c.shape.at("birth_date"); im.shifts != nil {
+		for p := range c.ints[birth] {
+			c.ints[birth][p] -= int32(im.shifts[p])
+		}
+	}
+}
 
 // extend adds to person what person_ext has, and the sex at birth from OMOP's
 // gender_concept_id, which is defined as that, where a source has no other.
@@ -72,7 +147,7 @@ func (im *importer) extend(ctx context.Context, c *columns) (*columns, error) {
 	if im.source.files[personExtension] != "" {
 		s := shapeOf("person").without("gender_concept_id", "birth_date", "race_concept_id", "ethnicity_concept_id")
 		s.name = personExtension
-		more, report, err := im.read(ctx, s)
+		more, _, report, err := im.collect(ctx, im.regime.shape(s))
 		if err != nil {
 			return nil, err
 		}
@@ -84,7 +159,7 @@ func (im *importer) extend(ctx context.Context, c *columns) (*columns, error) {
 		}
 	}
 	if !c.has("sex_at_birth_concept_id") && c.has("gender_concept_id") {
-		i := slices.IndexFunc(c.shape.fields, func(f store.Field) bool { return f.Name == "gender_concept_id" })
+		i := c.shape.at("gender_concept_id")
 		c = c.with(store.Field{Name: "sex_at_birth_concept_id", Type: store.Concept}, slices.Clone(c.ints[i]))
 		im.report.Notes = append(im.report.Notes, "sex_at_birth_concept_id is gender_concept_id, which OMOP defines as the sex at birth")
 	}
@@ -100,9 +175,7 @@ func byParticipant(c *columns, f, participants int) []int32 {
 	return out
 }
 
-func (c *columns) has(name string) bool {
-	return slices.ContainsFunc(c.shape.fields, func(f store.Field) bool { return f.Name == name })
-}
+func (c *columns) has(name string) bool { return c.shape.at(name) >= 0 }
 
 // with is c with one more field.
 func (c *columns) with(f store.Field, values []int32) *columns {
@@ -121,4 +194,58 @@ func identities(ids []int64) *columns {
 		c.add([]int32{int32(i), int32(id >> 31), int32(id & (1<<31 - 1))})
 	}
 	return c
+}
+
+// aside is the column of a table that is read beside its fields, "" for none: when a
+// concept begins to be valid, and what may be a ZIP code.
+func (im *importer) aside(table string) string {
+	switch {
+	case table == "concept" && im.regime.recent != nil:
+		return "valid_start_date"
+	case table == "observation" && im.regime.zip != nil:
+		return "value_as_string"
+	}
+	return ""
+}
+
+func (im *importer) readAside(table string, c cell) (int32, error) {
+	if table == "concept" {
+		return c.day()
+	}
+	text, ok, err := c.label()
+	if err != nil || !ok {
+		return 0, nil // any text, of any length
+	}
+	return threeDigits(text), nil
+}
+
+// threeDigits is the first three digits of a ZIP code, 0 when a text is none.
+func threeDigits(text string) int32 {
+	if len(text) < 3 {
+		return 0
+	}
+	n, ok := digits(text[:3])
+	if rest := strings.Trim(text[3:], "0123456789*-"); !ok || rest != "" {
+		return 0
+	}
+	return int32(n)
+}
+
+// keepAsides takes what was read beside a table's fields.
+func (im *importer) keepAsides(t *table, c *chunk) {
+	if t.aside < 0 {
+		return
+	}
+	questions, _ := asked(t.shape)
+	for i, came := range c.order {
+		value := c.asides[came]
+		switch {
+		case t.report.Table == "concept":
+			if value != store.Missing && value > im.cutOff-int32(im.regime.recent.Days) {
+				im.recent = append(im.recent, c.rows.ints[0][i])
+			}
+		case value > 0 && slices.ContainsFunc(questions, func(q int) bool { return slices.Contains(im.regime.zip.Questions, c.rows.ints[q][i]) }):
+			im.zips[c.rows.ints[0][i]] = value
+		}
+	}
 }

@@ -6,29 +6,41 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 
 	"weir/datasets/store"
 )
 
-// tableReader reads one table of the source into columns.
-type tableReader struct {
-	im     *importer
-	cursor cursor
-	report TableReport
-	chosen []int    // columns of the file
-	person int      // among the chosen, person_id; -1 for the vocabulary
-	binds  []bind   // by field, but participant
-	labels []labels // by field
-	out    *columns
-	ints   []int32
-	nums   []float64
+// table reads one table of the source: its blocks on all processors, into chunks
+// that are handed on in the order of the file.
+type table struct {
+	im         *importer
+	file       tableFile
+	report     TableReport
+	shape      *shape // what the source and the tier have of it
+	chosen     []int  // columns of the file
+	person     int    // among the chosen, person_id; -1 for the vocabulary
+	key        int    // among the chosen, the key of rows; -1 for none
+	aside      int    // among the chosen, what is read beside the fields; -1 for nothing
+	keyName    string
+	binds      []bind // by field of shape, but participant
+	nulls      []int  // fields that are to be empty
+	rules      []string
+	suppressed *conceptMap // concepts by number of the rule
+	place      func(first int32) int
+	places     int
+	used       []conceptMap // by field: the concepts of rows that are kept
+	labels     []labels     // by field
+	mu         sync.Mutex
 }
 
 // bind is where a field comes from.
 type bind struct {
 	field    store.Field
+	at       int // its place in the shape
 	required bool
 	from     int    // among the chosen
 	column   string // its name in the file
@@ -38,31 +50,34 @@ type bind struct {
 // candidates are the columns that a field may come from, the best first: a date
 // also from the time that OMOP has beside it.
 func candidates(f store.Field) []string {
-	if f.Type == store.Date {
+	switch {
+	case f.Name == minuteOfDay:
+		return []string{"datetime"}
+	case f.Name == zip3:
+		return []string{"zip3", "zip3_as_string", "zip_code"}
+	case f.Type == store.Date:
 		return []string{f.Name, strings.TrimSuffix(f.Name, "date") + "datetime"}
 	}
 	return []string{f.Name}
 }
 
-// read reads a table. A file without a column that the table needs is an error;
-// fields without a column are left out of the shape.
-func (im *importer) read(ctx context.Context, s *shape) (*columns, *TableReport, error) {
-	c, err := im.source.open(s.name)
+// open opens a table's file and finds its columns. A file without a column that the
+// table needs is an error; fields without a column are left out of the shape.
+func (im *importer) open(s *shape) (*table, error) {
+	f, err := im.source.open(s.name)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	t := &tableReader{im: im, cursor: c, report: TableReport{Table: s.name, File: im.source.files[s.name]}}
-	if err = t.bind(s); err == nil {
-		err = t.all(ctx)
+	t := &table{im: im, file: f, report: TableReport{Table: s.name, File: im.source.files[s.name], Dropped: map[string]int64{}}, key: -1, aside: -1, person: -1, places: 1}
+	if err := t.bind(s); err != nil {
+		return nil, errors.Join(err, f.close())
 	}
-	if err = errors.Join(err, c.close()); err != nil {
-		return nil, nil, err
-	}
-	return t.out.labelled(t.labels), &t.report, nil
+	t.rules, t.suppressed = im.regime.suppressed(s.name, im.recent)
+	return t, nil
 }
 
-func (t *tableReader) bind(s *shape) error {
-	names := t.cursor.columns()
+func (t *table) bind(s *shape) error {
+	names := t.file.columns()
 	used := map[int]bool{}
 	take := func(name string) int {
 		i := slices.Index(names, name)
@@ -70,14 +85,21 @@ func (t *tableReader) bind(s *shape) error {
 			return -1
 		}
 		used[i] = true
+		if k := slices.Index(t.chosen, i); k >= 0 {
+			return k
+		}
 		t.chosen = append(t.chosen, i)
 		return len(t.chosen) - 1
 	}
-	t.person = -1
 	if s.participants {
 		if t.person = take("person_id"); t.person < 0 {
 			return t.lacks("person_id")
 		}
+		t.keyName = s.name + "_id"
+		t.key = take(t.keyName)
+	}
+	if name := t.im.aside(s.name); name != "" {
+		t.aside = take(name)
 	}
 	for _, f := range s.fields {
 		if f.Name == "participant" {
@@ -99,12 +121,20 @@ func (t *tableReader) bind(s *shape) error {
 			t.report.Ignored = append(t.report.Ignored, n)
 		}
 	}
-	t.out = newColumns(s.without(t.report.Absent...))
-	t.labels = make([]labels, len(t.out.shape.fields))
-	return t.cursor.choose(t.chosen)
+	t.shape = s.without(t.report.Absent...)
+	t.labels, t.used = make([]labels, len(t.shape.fields)), make([]conceptMap, len(t.shape.fields))
+	for i := range t.binds {
+		t.binds[i].at = t.shape.at(t.binds[i].field.Name)
+	}
+	for i, f := range t.shape.fields {
+		if matches(t.im.regime.nulls, s.name, f.Name) {
+			t.nulls = append(t.nulls, i)
+		}
+	}
+	return t.file.choose(t.chosen)
 }
 
-func (t *tableReader) bindField(f store.Field, take func(string) int) (bind, bool) {
+func (t *table) bindField(f store.Field, take func(string) int) (bind, bool) {
 	b := bind{field: f}
 	if f.Name == "birth_date" {
 		b.birth = bindBirth(take)
@@ -119,89 +149,348 @@ func (t *tableReader) bindField(f store.Field, take func(string) int) (bind, boo
 	return b, false
 }
 
-func (t *tableReader) lacks(column string) error {
+func (t *table) lacks(column string) error {
 	if column == "birth_date" {
 		column = "birth_datetime or year_of_birth"
 	}
 	return fmt.Errorf("%s has no column %s, which the table %s needs: add it", t.report.File, column, t.report.Table)
 }
 
-// all reads every row.
-func (t *tableReader) all(ctx context.Context) error {
-	for {
-		if t.report.Read%4096 == 0 {
-			if err := ctx.Err(); err != nil {
+// chunk is consecutive rows of a file, those that are kept by place.
+type chunk struct {
+	rows    *columns
+	lines   []int64  // by row as it came
+	keys    []int64  // the same
+	asides  []int32  // the same
+	order   []int32  // how the rows came: row i as the order[i]-th
+	starts  []int32  // by place: the first of its rows
+	texts   []labels // by field, as this chunk numbers them
+	read    int64
+	dropped map[string]int64
+	bad     []*RowError // the first of those that cannot be kept
+
+	badRows, strangers int64
+}
+
+// job is a block on its way.
+type job struct {
+	block  block
+	chunks chan *chunk
+	err    error
+}
+
+// stream reads the file and hands on its chunks, in order.
+func (t *table) stream(ctx context.Context, use func(*chunk) error) (err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	var working sync.WaitGroup
+	defer func() {
+		cancel()
+		working.Wait()
+		err = errors.Join(err, t.file.close())
+	}()
+	n := runtime.GOMAXPROCS(0)
+	jobs, order := make(chan *job, n), make(chan *job, 2*n)
+	var cutting error
+	working.Go(func() {
+		defer close(order)
+		defer close(jobs)
+		cutting = t.file.cut(ctx, func(b block) error {
+			j := &job{block: b, chunks: make(chan *chunk, 2)}
+			return errors.Join(send(ctx, order, j), send(ctx, jobs, j))
+		})
+	})
+	for range n {
+		working.Go(func() { t.work(ctx, jobs) })
+	}
+	for j := range order {
+		for c := range j.chunks {
+			done, total := t.file.progress()
+			t.im.progress.tell(t.report.Table, done, total)
+			if err := t.take(c, use); err != nil {
 				return err
 			}
-			done, total := t.cursor.progress()
-			t.im.progress.tell(t.report.Table, done, total)
 		}
-		err := t.cursor.next()
-		if err == io.EOF {
-			break
+		if j.err != nil {
+			return t.wrap(j.err)
 		}
-		var bad *RowError
-		if err != nil && !errors.As(err, &bad) {
-			return fmt.Errorf("%s: %w", t.report.File, err)
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return t.wrap(cutting)
+}
+
+func (t *table) wrap(err error) error {
+	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return fmt.Errorf("%s: %w", t.report.File, err)
+}
+
+func send[T any](ctx context.Context, to chan<- T, x T) error {
+	select {
+	case to <- x:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// work reads blocks until there are none.
+func (t *table) work(ctx context.Context, jobs <-chan *job) {
+	r := &reader{table: t, used: make([]conceptMap, len(t.shape.fields)), last: math.MinInt64}
+	for j := range jobs {
+		j.err = r.block(ctx, j)
+		close(j.chunks)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for f := range r.used {
+		for _, id := range r.used[f].ids() {
+			t.used[f].put(id, 0)
 		}
-		if err == nil {
-			bad = t.row()
+	}
+}
+
+// take counts a chunk, drops rows that only those before it show to be wrong, and
+// hands it on.
+func (t *table) take(c *chunk, use func(*chunk) error) error {
+	t.report.Read += c.read
+	t.report.Strangers += c.strangers
+	for rule, n := range c.dropped {
+		t.report.Dropped[rule] += n
+	}
+	bad := c.bad
+	strike := map[int32]bool{}
+	for i := range c.lines {
+		if e := t.repeated(c, i); e != nil {
+			bad = append(bad, e)
+			strike[int32(i)] = true
 		}
-		t.report.Read++
-		if bad == nil {
-			continue
-		}
-		t.report.Malformed++
-		if err := t.im.malformed(bad); err != nil {
+	}
+	bad = t.number(c, strike, bad)
+	t.report.Malformed += c.badRows + int64(len(strike))
+	slices.SortStableFunc(bad, func(a, b *RowError) int { return int(a.Line - b.Line) })
+	for _, e := range bad {
+		if err := t.im.malformed(e); err != nil {
 			return err
 		}
 	}
-	t.report.Written = int64(t.out.count)
+	if len(strike) > 0 {
+		c.strike(strike)
+	}
+	t.report.Written += int64(c.rows.count)
+	return use(c)
+}
+
+// repeated says whether a row has the key of an earlier one.
+func (t *table) repeated(c *chunk, row int) *RowError {
+	if t.key < 0 || t.im.keys.add(c.keys[row]) {
+		return nil
+	}
+	if !t.im.options.UniqueKeys && t.key != t.person {
+		t.report.Repeated++
+		return nil
+	}
+	return &RowError{File: t.report.File, Line: c.lines[row], Column: t.keyName, Problem: errTwice.Error()}
+}
+
+// maxLabels is the number of different texts from which a field of a participants'
+// table is no label but free text.
+const maxLabels = 1000
+
+// number gives a chunk's labels the numbers that they have in the table.
+func (t *table) number(c *chunk, strike map[int32]bool, bad []*RowError) []*RowError {
+	for f := range c.texts {
+		if t.shape.fields[f].Type != store.Label {
+			continue
+		}
+		numbers := make([]int32, len(c.texts[f].texts))
+		for i, text := range c.texts[f].texts {
+			_, known := t.labels[f].numbers[text]
+			if numbers[i] = -1; known || !t.shape.participants || len(t.labels[f].texts) < maxLabels {
+				numbers[i] = t.labels[f].index(text)
+			}
+		}
+		for i, v := range c.rows.ints[f] {
+			if v == store.Missing {
+				continue
+			}
+			if c.rows.ints[f][i] = numbers[v]; numbers[v] < 0 {
+				came := c.order[i]
+				c.rows.ints[f][i] = store.Missing
+				if !strike[came] {
+					strike[came] = true
+					bad = append(bad, &RowError{File: t.report.File, Line: c.lines[came], Column: t.shape.fields[f].Name, Problem: "has too many different texts to be labels"})
+				}
+			}
+		}
+	}
+	return bad
+}
+
+// strike drops rows, named by how they came.
+func (c *chunk) strike(rows map[int32]bool) {
+	starts := make([]int32, len(c.starts))
+	for i, came := range c.order {
+		if rows[came] {
+			for p := range starts {
+				if c.starts[p] > int32(i) {
+					starts[p]++
+				}
+			}
+		}
+	}
+	for p := range starts {
+		c.starts[p] -= starts[p]
+	}
+	order := c.order
+	c.rows.keep(func(i int) bool { return !rows[order[i]] })
+	c.order = slices.DeleteFunc(slices.Clone(order), func(came int32) bool { return rows[came] })
+}
+
+// reader is one goroutine's: it reads blocks of a table.
+type reader struct {
+	*table
+	cursor cursor
+	c      *chunk
+	ints   []int32
+	nums   []float64
+	used   []conceptMap // by field
+	last   int64        // person_id of the row before
+	index  int32        // and the participant
+}
+
+// chunkRows is the number of rows from which a block is handed on in part.
+const chunkRows = 1 << 14
+
+func (r *reader) block(ctx context.Context, j *job) (err error) {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if r.cursor, err = j.block.open(); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.cursor.close()) }()
+	for {
+		r.c = &chunk{rows: newColumns(r.shape), texts: make([]labels, len(r.shape.fields)), dropped: map[string]int64{}}
+		end := r.fill()
+		if end != nil && end != io.EOF {
+			return end
+		}
+		r.apply()
+		if err := send(ctx, j.chunks, r.c); err != nil || end == io.EOF {
+			return err
+		}
+	}
+}
+
+// fill reads rows into the chunk.
+func (r *reader) fill() error {
+	for r.c.read < chunkRows {
+		err := r.cursor.next()
+		if err == io.EOF {
+			return err
+		}
+		var bad *RowError
+		if err != nil && !errors.As(err, &bad) {
+			return err
+		}
+		r.c.read++
+		if err == nil {
+			bad = r.row()
+		}
+		if bad != nil {
+			r.c.badRows++
+			if len(r.c.bad) < maxReported {
+				r.c.bad = append(r.c.bad, bad)
+			}
+		}
+	}
 	return nil
 }
 
-// row appends the cursor's row, unless its person is a stranger.
-func (t *tableReader) row() *RowError {
-	t.ints, t.nums = t.ints[:0], t.nums[:0]
+// row appends the cursor's row, unless its participant is not in the repository.
+func (r *reader) row() *RowError {
+	r.ints, r.nums = r.ints[:0], r.nums[:0]
 	id := int64(0)
-	if t.person >= 0 {
-		var known bool
+	if r.person >= 0 {
 		var err error
-		if id, known, err = t.personID(); err != nil {
-			return t.wrong("person_id", err)
+		if id, err = r.personID(); err != nil {
+			return r.wrong("person_id", err)
 		}
-		if !known {
-			t.report.Strangers++
+		switch index := r.participant(id); {
+		case index == stranger:
+			r.c.strangers++
+			if r.im.options.KnownOnly && len(r.c.bad) < maxReported {
+				r.c.bad = append(r.c.bad, r.wrong("person_id", errStranger))
+			}
 			return nil
+		case index == tooOld:
+			r.c.dropped[r.im.regime.capRule]++
+			return nil
+		default:
+			r.ints = append(r.ints, index)
 		}
 	}
-	for i := range t.binds {
-		if err := t.value(&t.binds[i]); err != nil {
-			return t.wrong(t.binds[i].name(), err)
+	for i := range r.binds {
+		if err := r.value(&r.binds[i]); err != nil {
+			return r.wrong(r.binds[i].name(), err)
 		}
 	}
-	if t.out.count == math.MaxInt32 {
-		return t.wrong("", errors.New("comes after more rows than a table can have"))
+	if err := r.beside(id); err != nil {
+		return err
 	}
-	if t.report.Table == "person" {
-		t.im.people[id] = int32(t.out.count)
-	}
-	t.out.add(t.ints, t.nums...)
+	r.c.rows.add(r.ints, r.nums...)
+	r.c.lines = append(r.c.lines, r.cursor.where())
 	return nil
 }
 
-// personID begins a row with its participant.
-func (t *tableReader) personID() (id int64, known bool, err error) {
-	id, ok, err := t.cursor.cell(t.person).integer()
-	if err != nil {
-		return 0, false, err
+// beside reads what is no field: the row's key, and what the importer asks for.
+func (r *reader) beside(id int64) *RowError {
+	if r.key >= 0 {
+		key := id
+		if r.key != r.person {
+			var err error
+			var ok bool
+			if key, ok, err = r.cursor.cell(r.key).integer(); err == nil && !ok {
+				err = errMissing
+			}
+			if err != nil {
+				return r.wrong(r.keyName, err)
+			}
+		}
+		r.c.keys = append(r.c.keys, key)
 	}
-	if !ok {
-		return 0, false, errMissing
+	if r.aside >= 0 {
+		n, err := r.im.readAside(r.shape.name, r.cursor.cell(r.aside))
+		if err != nil {
+			return r.wrong(r.im.aside(r.shape.name), err)
+		}
+		r.c.asides = append(r.c.asides, n)
 	}
-	index, known, err := t.participant(id)
-	t.ints = append(t.ints, index)
-	return id, known, err
+	return nil
+}
+
+func (r *reader) personID() (int64, error) {
+	id, ok, err := r.cursor.cell(r.person).integer()
+	switch {
+	case err != nil:
+		return 0, err
+	case !ok:
+		return 0, errMissing
+	case id < 0 || id > maxPersonID:
+		return 0, errPersonID
+	}
+	return id, nil
+}
+
+// participant is a person's index. Rows of one person often follow each other.
+func (r *reader) participant(id int64) int32 {
+	if id != r.last {
+		r.last, r.index = id, r.im.people.index(id)
+	}
+	return r.index
 }
 
 func (b *bind) name() string {
@@ -211,52 +500,155 @@ func (b *bind) name() string {
 	return b.column
 }
 
-func (t *tableReader) wrong(column string, err error) *RowError {
-	return &RowError{File: t.report.File, Line: t.cursor.where(), Column: column, Problem: err.Error()}
+func (r *reader) wrong(column string, err error) *RowError {
+	return &RowError{File: r.report.File, Line: r.cursor.where(), Column: column, Problem: err.Error()}
 }
 
 // value appends what the row has for a field.
-func (t *tableReader) value(b *bind) error {
+func (r *reader) value(b *bind) error {
 	if b.field.Type == store.Float {
-		x, err := t.cursor.cell(b.from).number()
+		x, err := r.cursor.cell(b.from).number()
 		if err == nil && b.required && math.IsNaN(x) {
 			err = errMissing
 		}
-		t.nums = append(t.nums, x)
+		r.nums = append(r.nums, x)
 		return err
 	}
-	n, err := t.int32(b)
+	n, err := r.int32(b)
 	if err == nil && b.required && n == store.Missing {
 		err = errMissing
 	}
-	t.ints = append(t.ints, n)
+	r.ints = append(r.ints, n)
 	return err
 }
 
-func (t *tableReader) int32(b *bind) (int32, error) {
+func (r *reader) int32(b *bind) (int32, error) {
 	switch {
 	case b.birth != nil:
-		return b.birth.read(t.cursor)
+		return b.birth.read(r.cursor)
+	case b.field.Name == minuteOfDay:
+		return r.cursor.cell(b.from).minute()
+	case b.field.Name == zip3:
+		text, _, err := r.cursor.cell(b.from).label()
+		return threeDigits(text), err
 	case b.field.Type == store.Date:
-		return t.cursor.cell(b.from).day()
+		return r.cursor.cell(b.from).day()
 	case b.field.Type == store.Label:
-		return t.label(b)
+		text, ok, err := r.cursor.cell(b.from).label()
+		if err != nil || !ok {
+			return store.Missing, err
+		}
+		return r.c.texts[b.at].index(text), nil
 	}
-	return t.cursor.cell(b.from).int32()
+	return r.cursor.cell(b.from).int32()
 }
 
-// maxLabels is the number of different texts from which a field of a participants'
-// table is no label but free text.
-const maxLabels = 1000
+// apply applies to the chunk's rows the rules that look at one row alone, and puts
+// the rows in the order of their places.
+func (r *reader) apply() {
+	c := r.c.rows
+	r.suppress()
+	for _, f := range r.nulls {
+		c.empty(f)
+	}
+	if shifts := r.im.shifts; shifts != nil && r.shape.participants && r.shape.name != "person" {
+		for f, field := range r.shape.fields {
+			if field.Type == store.Date {
+				for i, day := range c.ints[f] {
+					if day != store.Missing {
+						c.ints[f][i] = day - int32(shifts[c.ints[0][i]])
+					}
+				}
+			}
+		}
+	}
+	r.im.regime.learn(c)
+	for f, field := range r.shape.fields {
+		if field.Type == store.Concept {
+			last := int32(0)
+			for i, id := range c.ints[f] {
+				if i == 0 || id != last {
+					r.used[f].put(id, 0)
+				}
+				last = id
+			}
+		}
+	}
+	r.arrange()
+}
 
-func (t *tableReader) label(b *bind) (int32, error) {
-	text, ok, err := t.cursor.cell(b.from).label()
-	if err != nil || !ok {
-		return store.Missing, err
+// suppress drops the rows with a concept that the tier does not have.
+func (r *reader) suppress() {
+	if r.suppressed.count == 0 || !r.shape.participants {
+		return
 	}
-	l := &t.labels[slices.IndexFunc(t.out.shape.fields, func(f store.Field) bool { return f.Name == b.field.Name })]
-	if _, known := l.numbers[text]; !known && t.person >= 0 && len(l.texts) == maxLabels {
-		return store.Missing, errors.New("has too many different texts to be labels")
+	c := r.c.rows
+	var drop []bool
+	for f, field := range r.shape.fields {
+		if field.Type != store.Concept {
+			continue
+		}
+		for i, id := range c.ints[f] {
+			if rule := r.suppressed.get(id); rule >= 0 && (drop == nil || !drop[i]) {
+				if drop == nil {
+					drop = make([]bool, c.count)
+				}
+				drop[i] = true
+				r.c.dropped[r.rules[rule]]++
+			}
+		}
 	}
-	return l.index(text), nil
+	if drop == nil {
+		return
+	}
+	c.keep(func(i int) bool { return !drop[i] })
+	keep := func(list []int64) []int64 {
+		out := list[:0]
+		for i, x := range list {
+			if !drop[i] {
+				out = append(out, x)
+			}
+		}
+		return out
+	}
+	r.c.lines = keep(r.c.lines)
+	if r.c.keys != nil {
+		r.c.keys = keep(r.c.keys)
+	}
+	if r.c.asides != nil {
+		out := r.c.asides[:0]
+		for i, x := range r.c.asides {
+			if !drop[i] {
+				out = append(out, x)
+			}
+		}
+		r.c.asides = out
+	}
+}
+
+// arrange puts the rows in the order of their places, those of one as they came.
+func (r *reader) arrange() {
+	c := r.c
+	c.order = make([]int32, c.rows.count)
+	c.starts = make([]int32, r.places+1)
+	if r.places == 1 {
+		for i := range c.order {
+			c.order[i] = int32(i)
+		}
+		c.starts[1] = int32(len(c.order))
+		return
+	}
+	for _, first := range c.rows.ints[0] {
+		c.starts[r.place(first)+1]++
+	}
+	for p := range r.places {
+		c.starts[p+1] += c.starts[p]
+	}
+	next := slices.Clone(c.starts)
+	for i, first := range c.rows.ints[0] {
+		p := r.place(first)
+		c.order[next[p]] = int32(i)
+		next[p]++
+	}
+	c.rows.arrange(c.order, 0)
 }

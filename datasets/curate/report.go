@@ -2,6 +2,8 @@ package curate
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -11,6 +13,8 @@ type Report struct {
 	Tables       []TableReport
 	LeftOut      []string    // files and folders of which a repository has no table
 	Malformed    []*RowError // the first that a lenient import dropped, at most maxReported
+	Rules        string      // the version of the rules that were applied
+	TablesOut    []string    // tables of the source that the tier does not have
 	Notes        []string    // what whoever imports should know
 }
 
@@ -19,10 +23,12 @@ type TableReport struct {
 	Table, File string
 	Read        int64 // rows
 	Written     int64
-	Strangers   int64    // rows dropped because their person is not in person
-	Malformed   int64    // rows dropped because they could not be read
-	Ignored     []string // columns that a repository has no field for
-	Absent      []string // fields that the source has no column for
+	Strangers   int64            // rows dropped because their person is not in person
+	Malformed   int64            // rows dropped because they could not be read, or have the key of another
+	Repeated    int64            // rows that were kept though an earlier one has their key
+	Dropped     map[string]int64 // rows dropped by rules of the tier, by the rule's name
+	Ignored     []string         // columns that a repository has no field for
+	Absent      []string         // fields that the source has no column for
 }
 
 // maxReported is the number of malformed rows that a report names.
@@ -31,7 +37,7 @@ const maxReported = 100
 // String is the report as lines of text.
 func (r Report) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d participants\n", r.Participants)
+	fmt.Fprintf(&b, "%d participants, rules %s\n", r.Participants, r.Rules)
 	for _, t := range r.Tables {
 		fmt.Fprintf(&b, "%s: %d of %d rows of %s\n", t.Table, t.Written, t.Read, t.File)
 		for _, x := range []struct {
@@ -41,6 +47,12 @@ func (r Report) String() string {
 			if x.n > 0 {
 				fmt.Fprintf(&b, "\t%d rows dropped: %s\n", x.n, x.what)
 			}
+		}
+		if t.Repeated > 0 {
+			fmt.Fprintf(&b, "\t%d rows kept though an earlier row has their key\n", t.Repeated)
+		}
+		for _, rule := range slices.Sorted(maps.Keys(t.Dropped)) {
+			fmt.Fprintf(&b, "\t%d rows dropped by the rule %q\n", t.Dropped[rule], rule)
 		}
 		for _, x := range []struct {
 			names []string
@@ -54,6 +66,9 @@ func (r Report) String() string {
 	for _, e := range r.Malformed {
 		fmt.Fprintf(&b, "malformed: %v\n", e)
 	}
+	if len(r.TablesOut) > 0 {
+		fmt.Fprintf(&b, "tables that the tier does not have: %s\n", strings.Join(r.TablesOut, ", "))
+	}
 	if len(r.LeftOut) > 0 {
 		fmt.Fprintf(&b, "files left out: %s\n", strings.Join(r.LeftOut, ", "))
 	}
@@ -61,4 +76,12 @@ func (r Report) String() string {
 		fmt.Fprintf(&b, "note: %s\n", n)
 	}
 	return b.String()
+}
+
+// drop counts rows that were dropped after they were read.
+func (t *TableReport) drop(rule string, n int) {
+	if n > 0 {
+		t.Dropped[rule] += int64(n)
+		t.Written -= int64(n)
+	}
 }

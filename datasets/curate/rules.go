@@ -1,96 +1,361 @@
 package curate
 
 import (
+	"bytes"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/hex"
+	"errors"
 	"fmt"
-	"time"
+	"os"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
 
 	"weir/datasets/plan"
+	"weir/datasets/store"
 )
 
-// The concepts that stand for a generalised answer (All of Us's AoU_General).
-const (
-	anotherPopulation  = 2000000001
-	notManNotWoman     = 2000000002
-	employed           = 2000000004
-	notEmployed        = 2000000005
-	collegeGraduate    = 2000000006
-	noHighSchool       = 2000000007
-	severalPopulations = 2000000008
-	notMaleNotFemale   = 2000000009
-	stateSuppressed    = 2000000011
-	noneIndicated      = 2100000001
+// Rules say what each tier may hold. BuiltIn are those that the binary ships;
+// Tightened adds an administrator's to them, which cannot take any away.
+//
+// They are TOML: a version, and rules in the order in which they act. A rule has a
+// name that no other has, the tiers for which it holds, "from" for where it comes
+// from, and exactly one act:
+//
+//	drop_tables = ["note"]                     the repository has no such tables
+//	drop_fields = ["death.cause_concept_id"]   nor such fields; * stands for any text
+//	null_fields = ["measurement.range_low"]    the fields are there and empty
+//	drop_rows = { tables = ["observation"], concepts = [1586149], lists = ["vehicle"] }
+//	        rows that have one of the concepts in any field; without tables, those of
+//	        every table but person
+//	generalise = { fields = ["person.race_concept_id"], questions = [1586140],
+//	        concepts = [1586141, 1586144], into = 2000000001 }
+//	        answers to the questions, in ds_survey and observation, and fields of
+//	        person; with several = true those of participants who gave more than one
+//	        of the answers; with born = […] those whose sex at birth is one of these;
+//	        with missing = true in place of concepts, what is 0 or absent. Of rows of
+//	        a participant that a generalisation makes equal the last is kept.
+//	cap_age = { oldest = 88 }                  who is older at the cut-off is left out
+//	shift_dates = { least = 1, most = 364 }    all dates of a participant, so many days back
+//	middle_of_birth_year = true                births become 15 June
+//	research_ids = true                        person_id is replaced (Key)
+//	least_population = { field = "person.state_of_residence_concept_id", participants = 200, into = 2000000011 }
+//	zip3 = { questions = [1585250], participants = 200 }
+//	        ZIP codes of three digits, neighbours put together up to so many participants
+//	recent_concepts = { days = 365 }           rows of concepts that begin to be valid so
+//	        shortly before the cut-off
+//
+// An unknown key, act, tier, list or concept 0 is an error. An administrator's
+// file has the same form. Each of its rules is one more: a limit that is looser
+// than one in force, and a second shift of dates, are refused.
+type Rules struct {
+	Version string `toml:"version"`
+	Rules   []Rule `toml:"rule"`
+	hash    [sha256.Size]byte
+}
+
+// Rule is one of them. Exactly one of the pointers and lists behind From is set.
+type Rule struct {
+	Name  string      `toml:"name"`
+	Tiers []plan.Tier `toml:"tiers"`
+	From  string      `toml:"from"`
+
+	DropTables        []string         `toml:"drop_tables"`
+	DropFields        []string         `toml:"drop_fields"`
+	NullFields        []string         `toml:"null_fields"`
+	DropRows          *DropRows        `toml:"drop_rows"`
+	Generalise        *Generalise      `toml:"generalise"`
+	CapAge            *CapAge          `toml:"cap_age"`
+	ShiftDates        *ShiftDates      `toml:"shift_dates"`
+	MiddleOfBirthYear bool             `toml:"middle_of_birth_year"`
+	ResearchIDs       bool             `toml:"research_ids"`
+	LeastPopulation   *LeastPopulation `toml:"least_population"`
+	ZIP3              *ZIP3            `toml:"zip3"`
+	RecentConcepts    *RecentConcepts  `toml:"recent_concepts"`
+}
+
+// The acts of rules; the comment of Rules says what each does.
+type (
+	DropRows struct {
+		Tables   []string `toml:"tables"`
+		Concepts []int32  `toml:"concepts"`
+		Lists    []string `toml:"lists"`
+	}
+	Generalise struct {
+		Fields    []string `toml:"fields"`
+		Questions []int32  `toml:"questions"`
+		Concepts  []int32  `toml:"concepts"`
+		Several   bool     `toml:"several"`
+		Born      []int32  `toml:"born"`
+		Missing   bool     `toml:"missing"`
+		Into      int32    `toml:"into"`
+	}
+	CapAge struct {
+		Oldest int `toml:"oldest"`
+	}
+	ShiftDates struct {
+		Least int `toml:"least"`
+		Most  int `toml:"most"`
+	}
+	LeastPopulation struct {
+		Field        string `toml:"field"`
+		Participants int    `toml:"participants"`
+		Into         int32  `toml:"into"`
+	}
+	ZIP3 struct {
+		Questions    []int32 `toml:"questions"`
+		Participants int     `toml:"participants"`
+	}
+	RecentConcepts struct {
+		Days int `toml:"days"`
+	}
 )
 
-// fewestInState is the number of participants from which a state is named.
-const fewestInState = 200
+//go:embed rules.toml
+var rulesText []byte
 
-// oldest is the age at the cut-off from which the registered tier has no participant.
-const oldest = 89
+//go:embed concepts.txt
+var conceptsText string
 
-// generalised is what the registered tier shows in place of a race, a sex, a
-// gender or an answer (rt_generalization_rules of the All of Us curation pipeline).
-var generalised = map[int32]int32{
-	8657: anotherPopulation, 8557: anotherPopulation, 38003615: anotherPopulation,
-	1585848: notMaleNotFemale, 1585849: notMaleNotFemale,
-	1585841: notManNotWoman, 1585842: notManNotWoman, 1585843: notManNotWoman,
-	1585941: noHighSchool, 1585942: noHighSchool, 1585943: noHighSchool, 1585944: noHighSchool,
-	1585947: collegeGraduate, 1585948: collegeGraduate,
-	1585953: employed, 1585954: employed,
-	1585955: notEmployed, 1585956: notEmployed, 1585957: notEmployed,
-	1585958: notEmployed, 1585959: notEmployed, 1585960: notEmployed,
-}
+// lists are the concepts of concepts.txt by list.
+var lists = mustLists(conceptsText)
 
-// withheld are the fields that a tier does not have.
-var withheld = map[plan.Tier]map[string][]string{
-	plan.Registered: {"death": {"cause_concept_id", "cause_source_concept_id"}},
-}
-
-func checkTier(t plan.Tier) error {
-	switch t {
-	case plan.Registered, plan.Controlled:
-		return nil
-	case plan.Public:
-		return fmt.Errorf("the public tier holds no rows: choose registered or controlled")
+// BuiltIn are the rules that the binary ships.
+func BuiltIn() *Rules {
+	r, err := ParseRules(rulesText)
+	if err != nil {
+		panic("curate: rules.toml: " + err.Error())
 	}
-	return fmt.Errorf("%q is no tier: choose registered or controlled", t)
+	return r
 }
 
-// held is the shape of a table in a tier.
-func held(t plan.Tier, s *shape) *shape { return s.without(withheld[t][s.name]...) }
+// BuiltInText is the file of the built-in rules, for an administrator to read.
+func BuiltInText() string { return string(rulesText) }
 
-// generalise is what a tier shows for a concept of a person or an answer.
-func generalise(t plan.Tier, id int32) int32 {
-	if g, ok := generalised[id]; ok && t == plan.Registered {
-		return g
+// ParseRules reads a file of rules.
+func ParseRules(text []byte) (*Rules, error) {
+	d := toml.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	r := &Rules{hash: sha256.Sum256(text)}
+	if err := d.Decode(r); err != nil {
+		var strict *toml.StrictMissingError
+		if errors.As(err, &strict) {
+			return nil, fmt.Errorf("unknown key: %s", strict.String())
+		}
+		return nil, err
 	}
-	return id
-}
-
-// middleOfYear is 15 June of a day's year: what the controlled tier shows for a birth.
-func middleOfYear(day int32) int32 {
-	return dayOf(time.Unix(int64(day)*86400, 0).UTC().Year(), time.June, 15)
-}
-
-// dayOf counts a date's days since 1970-01-01.
-func dayOf(y int, m time.Month, d int) int32 {
-	return int32(time.Date(y, m, d, 0, 0, 0, 0, time.UTC).Unix() / 86400)
-}
-
-// applyRules is what a tier makes of a table between reading and writing. It is
-// where the tiers' rules act: today the withheld fields go.
-func applyRules(t plan.Tier, c *columns) *columns {
-	s := held(t, c.shape)
-	if len(s.fields) == len(c.shape.fields) {
-		return c
+	if r.Version == "" {
+		return nil, errors.New(`the rules have no version: begin with version = "1"`)
 	}
-	out := newColumns(s)
-	out.count = c.count
-	at := 0
-	for f, field := range c.shape.fields {
-		if at < len(s.fields) && field.Name == s.fields[at].Name {
-			out.ints[at], out.nums[at] = c.ints[f], c.nums[f]
-			at++
+	seen := map[string]bool{}
+	for i := range r.Rules {
+		x := &r.Rules[i]
+		if x.Name == "" || seen[x.Name] {
+			return nil, fmt.Errorf("rule %d has no name, or that of another: %q", i+1, x.Name)
+		}
+		seen[x.Name] = true
+		if err := x.check(); err != nil {
+			return nil, fmt.Errorf("rule %q: %w", x.Name, err)
 		}
 	}
+	return r, nil
+}
+
+// ReadRules reads a file of rules.
+func ReadRules(path string) (*Rules, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	r, err := ParseRules(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return r, nil
+}
+
+// ID is version and hash: what a manifest says of the rules that made it.
+func (r *Rules) ID() string { return r.Version + "-" + hex.EncodeToString(r.hash[:8]) }
+
+// Tightened is r with an administrator's rules behind its own.
+func (r *Rules) Tightened(by *Rules) (*Rules, error) {
+	out := &Rules{Version: r.Version + "+" + by.Version, Rules: slices.Clone(r.Rules)}
+	out.hash = sha256.Sum256(append(r.hash[:], by.hash[:]...))
+	for _, x := range by.Rules {
+		for i := range out.Rules {
+			if err := out.Rules[i].admits(&x); err != nil {
+				return nil, fmt.Errorf("rule %q: %w", x.Name, err)
+			}
+		}
+		out.Rules = append(out.Rules, x)
+	}
+	return out, nil
+}
+
+// admits says whether another rule may stand behind r.
+func (r *Rule) admits(x *Rule) error {
+	if r.Name == x.Name {
+		return errors.New("a rule in force has this name: rules are added, never replaced")
+	}
+	if !slices.ContainsFunc(r.Tiers, func(t plan.Tier) bool { return slices.Contains(x.Tiers, t) }) {
+		return nil
+	}
+	switch {
+	case r.CapAge != nil && x.CapAge != nil && x.CapAge.Oldest > r.CapAge.Oldest,
+		r.LeastPopulation != nil && x.LeastPopulation != nil && r.LeastPopulation.Field == x.LeastPopulation.Field && x.LeastPopulation.Participants < r.LeastPopulation.Participants,
+		r.ZIP3 != nil && x.ZIP3 != nil && x.ZIP3.Participants < r.ZIP3.Participants,
+		r.RecentConcepts != nil && x.RecentConcepts != nil && x.RecentConcepts.Days < r.RecentConcepts.Days:
+		return fmt.Errorf("it is weaker than the rule %q, which stays in force: make it stricter, or leave it out", r.Name)
+	case r.ShiftDates != nil && x.ShiftDates != nil:
+		return fmt.Errorf("the rule %q shifts the dates already", r.Name)
+	}
+	return nil
+}
+
+func (r *Rule) check() error {
+	if len(r.Tiers) == 0 {
+		return errors.New("it holds for no tier")
+	}
+	for _, t := range r.Tiers {
+		if t != plan.Registered && t != plan.Controlled {
+			return fmt.Errorf("%q is no tier that holds rows: name registered, controlled, or both (what is public follows registered)", t)
+		}
+	}
+	if r.From == "" {
+		return errors.New(`it does not say where it comes from: add from = "…"`)
+	}
+	acts := 0
+	for _, set := range []bool{r.DropTables != nil, r.DropFields != nil, r.NullFields != nil, r.DropRows != nil, r.Generalise != nil, r.CapAge != nil,
+		r.ShiftDates != nil, r.MiddleOfBirthYear, r.ResearchIDs, r.LeastPopulation != nil, r.ZIP3 != nil, r.RecentConcepts != nil} {
+		if set {
+			acts++
+		}
+	}
+	if acts != 1 {
+		return fmt.Errorf("it has %d acts: a rule has one", acts)
+	}
+	return r.checkAct()
+}
+
+func (r *Rule) checkAct() error {
+	for _, f := range slices.Concat(r.DropFields, r.NullFields) {
+		if _, err := path.Match(f, ""); err != nil || strings.Count(f, ".") != 1 {
+			return fmt.Errorf("%q is no field: write table.field", f)
+		}
+		if t, name, _ := strings.Cut(f, "."); name == "participant" || name == "*" || t == "participants" {
+			return fmt.Errorf("%q cannot be left out: drop the table", f)
+		}
+	}
+	switch {
+	case slices.Contains(r.DropTables, "person") || slices.Contains(r.DropTables, "participants"):
+		return errors.New("a repository cannot be without person")
+	case r.DropRows != nil:
+		return r.DropRows.check()
+	case r.Generalise != nil:
+		return r.Generalise.check()
+	case r.CapAge != nil && (r.CapAge.Oldest < 1 || r.CapAge.Oldest > 150):
+		return errors.New("oldest is no age")
+	case r.ShiftDates != nil && (r.ShiftDates.Least < 1 || r.ShiftDates.Most <= r.ShiftDates.Least || r.ShiftDates.Most > maxShift):
+		return fmt.Errorf("dates shift by at least 1 and at most %d days, not always by the same", maxShift)
+	case r.LeastPopulation != nil && (r.LeastPopulation.Participants < 1 || r.LeastPopulation.Into <= 0):
+		return errors.New("least_population needs participants and into")
+	case r.LeastPopulation != nil:
+		return personField(r.LeastPopulation.Field)
+	case r.ZIP3 != nil && (r.ZIP3.Participants < 1 || len(r.ZIP3.Questions) == 0):
+		return errors.New("zip3 needs questions and participants")
+	case r.RecentConcepts != nil && r.RecentConcepts.Days < 1:
+		return errors.New("recent_concepts needs days")
+	}
+	return nil
+}
+
+// maxShift is the most days that dates can shift: two bytes hold it.
+const maxShift = 1 << 15
+
+func (d *DropRows) check() error {
+	if len(d.Concepts)+len(d.Lists) == 0 {
+		return errors.New("drop_rows names no concepts")
+	}
+	for _, t := range d.Tables {
+		if s := shapeOf(t); s == nil || !s.participants || t == "person" || t == "participants" {
+			return fmt.Errorf("%q is no table whose rows can be dropped", t)
+		}
+	}
+	for _, l := range d.Lists {
+		if lists[l] == nil {
+			return fmt.Errorf("there is no list %q", l)
+		}
+	}
+	if slices.Contains(d.Concepts, 0) {
+		return errors.New("concept 0 stands for none")
+	}
+	return nil
+}
+
+func (g *Generalise) check() error {
+	if g.Into <= 0 || len(g.Fields)+len(g.Questions) == 0 {
+		return errors.New("generalise needs fields or questions, and into")
+	}
+	if g.Missing != (len(g.Concepts) == 0) || g.Missing && (g.Several || g.Born != nil || g.Questions != nil) {
+		return errors.New("generalise needs concepts, or missing = true for fields of person alone")
+	}
+	if g.Several && (len(g.Questions) == 0 || len(g.Concepts) > 32) {
+		return errors.New("several needs questions, and 32 concepts at most")
+	}
+	for _, f := range g.Fields {
+		if err := personField(f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func personField(f string) error {
+	name, ok := strings.CutPrefix(f, "person.")
+	if !ok || !slices.ContainsFunc(shapeOf("person").fields, func(x store.Field) bool { return x.Name == name }) || !strings.HasSuffix(name, "concept_id") {
+		return fmt.Errorf("%q is no concept of person", f)
+	}
+	return nil
+}
+
+func mustLists(text string) map[string][]int32 {
+	out, err := parseLists(text)
+	if err != nil {
+		panic("curate: concepts.txt: " + err.Error())
+	}
 	return out
+}
+
+// parseLists reads lists of concepts (concepts.txt says how they are written).
+func parseLists(text string) (map[string][]int32, error) {
+	out, name, at := map[string][]int32{}, "", 0
+	for line := range strings.Lines(text) {
+		at++
+		line = strings.TrimSuffix(line, "\n")
+		switch {
+		case line == "" || strings.HasPrefix(line, "#"):
+			continue
+		case strings.HasPrefix(line, "@ "):
+			if name = line[2:]; out[name] != nil {
+				return nil, fmt.Errorf("line %d: the list %q is there twice", at, name)
+			}
+			out[name] = []int32{}
+			continue
+		case name == "":
+			return nil, fmt.Errorf("line %d belongs to no list", at)
+		}
+		for word := range strings.SplitSeq(line, " ") {
+			id, err := strconv.ParseInt(word, 10, 32)
+			l := out[name]
+			if err != nil || id <= 0 || len(l) > 0 && int32(id) <= l[len(l)-1] {
+				return nil, fmt.Errorf("line %d: ids are positive, in ascending order, with one blank between", at)
+			}
+			out[name] = append(l, int32(id))
+		}
+	}
+	return out, nil
 }

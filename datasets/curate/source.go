@@ -1,6 +1,7 @@
 package curate
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -9,9 +10,9 @@ import (
 	"strings"
 )
 
-// source is a folder of OMOP tables: one file a table, named after it, in
+// sourceFolder is a folder of OMOP tables: one file a table, named after it, in
 // whichever case.
-type source struct {
+type sourceFolder struct {
 	dir   string
 	files map[string]string // by table, of those that a repository has
 	other []string          // files and folders of no such table
@@ -20,18 +21,17 @@ type source struct {
 // personExtension is All of Us's table of what OMOP's person has no field for.
 const personExtension = "person_ext"
 
-func openSource(dir string) (*source, error) {
+func openSource(dir string) (*sourceFolder, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, fmt.Errorf("no source: %w; name the folder that holds the tables", err)
 	}
-	s := &source{dir: dir, files: map[string]string{}}
+	s := &sourceFolder{dir: dir, files: map[string]string{}}
 	for _, e := range entries {
 		name := strings.ToLower(e.Name())
-		ext := filepath.Ext(name)
-		table := strings.TrimSuffix(name, ext)
+		table, kind, _ := strings.Cut(name, ".")
 		known := shapeOf(table) != nil && table != "participants" || table == personExtension
-		if !known || e.IsDir() || !slices.Contains([]string{".csv", ".tsv", ".parquet"}, ext) {
+		if !known || e.IsDir() || !slices.Contains([]string{"csv", "tsv", "csv.gz", "tsv.gz", "parquet"}, kind) {
 			s.other = append(s.other, e.Name())
 			continue
 		}
@@ -46,12 +46,27 @@ func openSource(dir string) (*source, error) {
 	return s, nil
 }
 
-// cursor goes through the rows of a file.
-type cursor interface {
+// tableFile is a file of rows.
+type tableFile interface {
 	// columns are the names of the columns, in lower case.
 	columns() []string
-	// choose says which columns will be asked for. It is called once, before next.
+	// choose says which columns will be asked for. It is called once, before cut.
 	choose(columns []int) error
+	// cut hands on the file's blocks, in order. What a block holds can be read while
+	// others are cut.
+	cut(ctx context.Context, emit func(block) error) error
+	// progress is how much of the file was read: bytes, or rows.
+	progress() (done, total int64)
+	close() error
+}
+
+// block is consecutive rows of a file.
+type block interface {
+	open() (cursor, error)
+}
+
+// cursor goes through the rows of a block.
+type cursor interface {
 	// next goes to the next row. It returns io.EOF after the last, and a *RowError
 	// for a row that cannot be read but after which others can.
 	next() error
@@ -59,15 +74,13 @@ type cursor interface {
 	cell(i int) cell
 	// where is the row's line in a text, or its number from 1.
 	where() int64
-	// progress is how much of the file was read: bytes, or rows.
-	progress() (done, total int64)
 	close() error
 }
 
-func (s *source) open(table string) (cursor, error) {
+func (s *sourceFolder) open(table string) (tableFile, error) {
 	name := s.files[table]
 	path := filepath.Join(s.dir, name)
-	open := openCSV
+	open := openText
 	if strings.EqualFold(filepath.Ext(name), ".parquet") {
 		open = openParquet
 	}

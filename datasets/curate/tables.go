@@ -11,7 +11,10 @@ import (
 // …date is a date, and a …concept_id a concept above the line and an integer below
 // it. "!" marks what a source must have and what no row may lack, "+" the concept
 // by which rows can be found. The tables above the line have one row or more a
-// participant, and participant is their first field.
+// participant, and participant is their first field. minute_of_day is that of the
+// source's datetime. zip_code_socioeconomic has a row for each participant of whom
+// the source's observations have a ZIP code: what the source's table says of the
+// first three digits of it, or of the neighbours with which they were put together.
 const tableList = `
 person: gender_concept_id birth_date! race_concept_id ethnicity_concept_id sex_at_birth_concept_id gender_identity_concept_id state_of_residence_concept_id
 observation_period: observation_period_start_date! observation_period_end_date! period_type_concept_id
@@ -27,11 +30,23 @@ ds_survey: survey:label! survey_date! question_concept_id+! answer_concept_id
 activity_summary: date! steps:integer very_active_minutes:number fairly_active_minutes:number lightly_active_minutes:number sedentary_minutes:number calories_out:number
 sleep_daily_summary: sleep_date! is_main_sleep:label minute_asleep:integer minute_in_bed:integer
 heart_rate_summary: date! zone_name:label! min_heart_rate:integer max_heart_rate:integer minute_in_zone:integer
+visit_detail: visit_detail_concept_id+! visit_detail_start_date! visit_detail_end_date visit_detail_type_concept_id visit_detail_source_concept_id
+specimen: specimen_concept_id+! specimen_date! specimen_type_concept_id quantity:number unit_concept_id anatomic_site_concept_id disease_status_concept_id
+condition_era: condition_concept_id+! condition_era_start_date! condition_era_end_date condition_occurrence_count:integer
+drug_era: drug_concept_id+! drug_era_start_date! drug_era_end_date drug_exposure_count:integer gap_days:integer
+dose_era: drug_concept_id+! dose_era_start_date! dose_era_end_date unit_concept_id dose_value:number
+payer_plan_period: payer_plan_period_start_date! payer_plan_period_end_date payer_concept_id plan_concept_id sponsor_concept_id
+steps_intraday: date! minute_of_day:integer steps:integer
+heart_rate_intraday: date! minute_of_day:integer heart_rate_value:integer
+sleep_level: sleep_date! is_main_sleep:label level:label duration_in_min:number
+zip_code_socioeconomic: zip3:integer! fraction_assisted_income:number fraction_high_school_edu:number median_income:number fraction_no_health_ins:number fraction_poverty:number fraction_vacant_housing:number deprivation_index:number
 participants: person_id_high:integer person_id_low:integer
 --
 concept: concept_id! concept_name:label! domain_id:label! vocabulary_id:label! concept_class_id:label! concept_code:label standard_concept:label
 concept_ancestor: ancestor_concept_id! descendant_concept_id! min_levels_of_separation:integer!
 `
+
+const minuteOfDay = "minute_of_day"
 
 // shape is what a table of a repository looks like.
 type shape struct {
@@ -96,6 +111,11 @@ func shapeOf(name string) *shape {
 		}
 	}
 	return nil
+}
+
+// at is the place of a field, -1 when there is none of that name.
+func (s *shape) at(name string) int {
+	return slices.IndexFunc(s.fields, func(f store.Field) bool { return f.Name == name })
 }
 
 // without is the shape with those fields left out.

@@ -16,7 +16,8 @@ type cell struct {
 	kind  kind
 	text  string
 	whole int64
-	real  float64
+	real  float64 // of a day that is timed: the minute
+	timed bool
 }
 
 type kind uint8
@@ -61,6 +62,9 @@ func (c cell) integer() (n int64, ok bool, err error) {
 		}
 		return int64(c.real), true, nil
 	case isText:
+		if n, ok := digits(c.text); ok {
+			return n, true, nil
+		}
 		digits, zeros, decimal := strings.Cut(c.text, ".")
 		if decimal && strings.Trim(zeros, "0") != "" {
 			return 0, false, errNotWhole
@@ -71,6 +75,21 @@ func (c cell) integer() (n int64, ok bool, err error) {
 		return n, true, nil
 	}
 	return 0, false, errNotWhole
+}
+
+// digits reads what most whole numbers are: a few digits.
+func digits(text string) (n int64, ok bool) {
+	if len(text) == 0 || len(text) > 18 {
+		return 0, false
+	}
+	for i := range len(text) {
+		d := text[i] - '0'
+		if d > 9 {
+			return 0, false
+		}
+		n = n*10 + int64(d)
+	}
+	return n, true
 }
 
 // int32 is an integer as the format stores it: its smallest stands for none.
@@ -133,6 +152,9 @@ func (c cell) day() (int32, error) {
 
 // parseDay reads 2021-12-31, 20211231, and either followed by a time of day.
 func parseDay(text string) (int32, error) {
+	if day, ok := plainDay(text); ok {
+		return day, nil
+	}
 	date, clock := text, ""
 	if i := strings.IndexAny(text, " T"); i >= 0 {
 		date, clock = text[:i], text[i+1:]
@@ -149,6 +171,57 @@ func parseDay(text string) (int32, error) {
 		return store.Missing, errNotDate
 	}
 	return int32(t.Unix() / 86400), nil
+}
+
+// plainDay reads what most dates are: 2021-12-31, of a day that every month has.
+func plainDay(text string) (int32, bool) {
+	if len(text) != 10 || text[4] != '-' || text[7] != '-' {
+		return 0, false
+	}
+	y, ok1 := digits(text[:4])
+	m, ok2 := digits(text[5:7])
+	d, ok3 := digits(text[8:])
+	if !ok1 || !ok2 || !ok3 || y == 0 || m < 1 || m > 12 || d < 1 || d > 28 {
+		return 0, false
+	}
+	return civil(int32(y), int32(m), int32(d)), true
+}
+
+// civil counts a date's days since 1970-01-01 (Hinnant, "chrono-compatible
+// low-level date algorithms"): years begin in March, so that the leap day is last.
+func civil(y, m, d int32) int32 {
+	if m <= 2 {
+		y--
+		m += 12
+	}
+	era := y / 400
+	year := y - era*400
+	day := (153*(m-3)+2)/5 + d - 1
+	return era*146097 + year*365 + year/4 - year/100 + day - 719468
+}
+
+// minute is the minute of the day of a time, missing for a mere date.
+func (c cell) minute() (int32, error) {
+	switch c.kind {
+	case absent:
+		return store.Missing, nil
+	case isDay:
+		if !c.timed {
+			return store.Missing, nil
+		}
+		return int32(c.real), nil
+	case isText:
+		i := strings.IndexAny(c.text, " T")
+		if i < 0 {
+			return store.Missing, nil
+		}
+		for _, layout := range clocks {
+			if t, err := time.Parse(layout, c.text[i+1:]); err == nil {
+				return int32(t.Hour()*60 + t.Minute()), nil
+			}
+		}
+	}
+	return store.Missing, errNotDate
 }
 
 var clocks = []string{"15:04:05", "15:04", "15:04:05Z07:00", "15:04:05 UTC", "15:04:05-07", "15:04:05 -0700 MST"}

@@ -39,8 +39,9 @@ type Manifest struct {
 	Name         string    `json:"name"`
 	CDR          string    `json:"cdr"` // version of the curated data repository
 	Tier         plan.Tier `json:"tier"`
-	CutOff       string    `json:"cut_off"` // last day of data, YYYY-MM-DD
-	Source       string    `json:"source"`  // what it was built from and by
+	CutOff       string    `json:"cut_off"`         // last day of data, YYYY-MM-DD
+	Rules        string    `json:"rules,omitempty"` // version of the tier's rules that were applied
+	Source       string    `json:"source"`          // what it was built from and by
 	Participants int       `json:"participants"`
 	Tables       []Info    `json:"tables"`
 }
@@ -67,6 +68,8 @@ type Field struct {
 	Indexed bool     `json:"indexed,omitempty"` // rows can be found by concept; at most one field of a table
 	Labels  []string `json:"labels,omitempty"`
 	Unused  []byte   `json:"unused,omitempty"` // of a concept field: a bitmap of the dictionary's concepts that no row has
+
+	Vocabularies []string `json:"vocabularies,omitempty"` // of a concept field: what its concepts are of, in alphabetical order
 
 	// Concepts is the dictionary that a table is to be written with: ids in
 	// ascending order. It stands in the data file, not in the manifest.
@@ -179,6 +182,9 @@ func checkFields(fields []Field) error {
 			continue
 		default:
 			return fmt.Errorf("field %s: unknown type %q", f.Name, f.Type)
+		}
+		if f.Vocabularies != nil && f.Type != Concept {
+			return fmt.Errorf("field %s: a %s has no vocabularies", f.Name, f.Type)
 		}
 		if f.Labels != nil {
 			return fmt.Errorf("field %s: a %s has no labels", f.Name, f.Type)

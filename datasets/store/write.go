@@ -45,6 +45,14 @@ func Create(dir string, m Manifest) (*Builder, error) {
 	return &Builder{manifest: m, dir: dir, temp: temp}, nil
 }
 
+// SetParticipants says how many there are, where Create could not know it. It
+// comes before the first table that has participants.
+func (b *Builder) SetParticipants(n int) { b.manifest.Participants = n }
+
+// Dir is where the repository is written. What else is put there has to be gone
+// before Commit.
+func (b *Builder) Dir() string { return b.temp }
+
 // Abort removes what was written. After Commit it does nothing.
 func (b *Builder) Abort() error { return os.RemoveAll(b.temp) }
 
@@ -78,7 +86,7 @@ func (b *Builder) Table(name string, fields []Field) (*Writer, error) {
 	if err := checkFields(fields); err != nil {
 		return nil, fmt.Errorf("table %s: %w", name, err)
 	}
-	w := &Writer{builder: b, info: Info{Name: name, Fields: slices.Clone(fields)}, next: -1}
+	w := &Writer{builder: b, info: Info{Name: name, Fields: slices.Clone(fields)}, codes: make([]codes, len(fields)), next: -1}
 	var err error
 	if w.data, err = b.file(name+".arrow", fields); err != nil {
 		return nil, err
@@ -89,6 +97,7 @@ func (b *Builder) Table(name string, fields []Field) (*Writer, error) {
 		}
 		if f.Type == Concept {
 			w.info.Fields[i].Unused = allUnused(len(f.Concepts))
+			w.codes[i] = newCodes(f.Concepts)
 		}
 		if f.Indexed {
 			if w.index, err = b.file(name+".index.arrow", indexFields); err != nil {
@@ -191,6 +200,7 @@ type Writer struct {
 	info    Info
 	data    *output
 	index   *output // nil when no field is indexed
+	codes   []codes // by field: of concepts
 	next    int     // first stride that may still be written
 }
 
@@ -199,23 +209,45 @@ type Writer struct {
 // the field's dictionary. The batch's participants do not decrease and share no
 // stride with those of earlier batches.
 func (w *Writer) Write(columns ...any) error {
+	p, err := w.Prepare(columns...)
+	if err != nil {
+		return err
+	}
+	return w.Append(p)
+}
+
+// Prepared is a record batch that only needs to be written. It refers to the columns
+// of which it was made.
+type Prepared struct {
+	rows        int
+	first, last int32 // participants
+	data        []arrow.ArrayData
+	used        [][]byte // by field: a bitmap of the dictionary's concepts that a row has
+	index       []int32
+}
+
+// Prepare makes a batch ready for Append. Several goroutines may prepare at once.
+func (w *Writer) Prepare(columns ...any) (*Prepared, error) {
 	rows, err := w.check(columns)
 	if err != nil {
-		return fmt.Errorf("table %s: %w", w.info.Name, err)
+		return nil, fmt.Errorf("table %s: %w", w.info.Name, err)
 	}
+	p := &Prepared{rows: rows, data: make([]arrow.ArrayData, len(columns)), used: make([][]byte, len(columns))}
 	if rows == 0 {
-		return nil
+		return p, nil
 	}
-	data := make([]arrow.ArrayData, len(columns))
+	if ids, ok := columns[0].([]int32); ok {
+		p.first, p.last = ids[0], ids[rows-1]
+	}
 	for i, c := range columns {
 		f := &w.info.Fields[i]
 		if f.Type != Concept {
-			data[i] = columnData(w.data.schema.Field(i).Type, c)
+			p.data[i] = columnData(w.data.schema.Field(i).Type, c)
 			continue
 		}
-		codes, err := f.encode(c.([]int32))
+		codes, err := w.encode(i, c.([]int32), p)
 		if err != nil {
-			return fmt.Errorf("table %s: %w", w.info.Name, err)
+			return nil, fmt.Errorf("table %s: %w", w.info.Name, err)
 		}
 		none := Missing // no index
 		if len(f.Concepts) > 0 && f.Concepts[0] == Missing {
@@ -223,37 +255,60 @@ func (w *Writer) Write(columns ...any) error {
 		}
 		column := int32Data(conceptType, codes, none)
 		column.SetDictionary(arrowData(arrow.PrimitiveTypes.Int32, arrow.Int32Traits.CastToBytes(f.Concepts), len(f.Concepts), func(int) bool { return false }))
-		data[i] = column
+		p.data[i] = column
 		if f.Indexed {
-			if err := w.writeIndex(codes, len(f.Concepts)); err != nil {
-				return err
-			}
+			p.index = indexOf(codes, len(f.Concepts))
 		}
 	}
-	w.info.Rows += int64(rows)
-	return w.data.write(rows, data)
+	return p, nil
 }
 
-// encode turns concept ids into indexes into the dictionary.
-func (f *Field) encode(ids []int32) ([]int32, error) {
+// Append writes a batch. The batches' participants do not decrease, and no two
+// batches share a stride.
+func (w *Writer) Append(p *Prepared) error {
+	if p.rows == 0 {
+		return nil
+	}
+	if w.info.Fields[0].Name == "participant" {
+		if err := w.follows(p.first, p.last); err != nil {
+			return fmt.Errorf("table %s: %w", w.info.Name, err)
+		}
+	}
+	for i, used := range p.used {
+		for k, b := range used {
+			w.info.Fields[i].Unused[k] &^= b
+		}
+	}
+	if p.index != nil {
+		if err := w.index.write(len(p.index), []arrow.ArrayData{int32Data(arrow.PrimitiveTypes.Int32, p.index, Missing)}); err != nil {
+			return err
+		}
+	}
+	w.info.Rows += int64(p.rows)
+	return w.data.write(p.rows, p.data)
+}
+
+// encode turns concept ids into indexes into the dictionary of a field.
+func (w *Writer) encode(field int, ids []int32, p *Prepared) ([]int32, error) {
+	f := &w.info.Fields[field]
+	p.used[field] = make([]byte, len(f.Unused))
 	out := make([]int32, len(ids))
-	last, code := int32(0), -1 // neighbours are often equal
+	last, code := int32(0), int32(-1) // neighbours are often equal
 	for i, id := range ids {
 		if id != last || code < 0 {
-			at, ok := slices.BinarySearch(f.Concepts, id)
-			if !ok {
+			if code = w.codes[field].of(id); code < 0 {
 				return nil, fmt.Errorf("concept %d is not in the dictionary of %s", id, f.Name)
 			}
-			last, code = id, at
+			last = id
+			bitutil.SetBit(p.used[field], int(code))
 		}
-		out[i] = int32(code)
-		bitutil.ClearBit(f.Unused, code)
+		out[i] = code
 	}
 	return out, nil
 }
 
-// writeIndex writes the rows by concept (a counting sort).
-func (w *Writer) writeIndex(codes []int32, concepts int) error {
+// indexOf is the rows by concept (a counting sort).
+func indexOf(codes []int32, concepts int) []int32 {
 	out := make([]int32, concepts+1, concepts+1+len(codes))
 	for _, c := range codes {
 		out[c]++
@@ -268,7 +323,7 @@ func (w *Writer) writeIndex(codes []int32, concepts int) error {
 		out[place[c]] = int32(row)
 		place[c]++
 	}
-	return w.index.write(len(out), []arrow.ArrayData{int32Data(arrow.PrimitiveTypes.Int32, out, Missing)})
+	return out
 }
 
 func (w *Writer) check(columns []any) (rows int, err error) {
@@ -288,21 +343,15 @@ func (w *Writer) check(columns []any) (rows int, err error) {
 		}
 		rows = n
 	}
-	if rows > 0 && w.info.Fields[0].Name == "participant" {
-		return rows, w.checkOrder(columns[0].([]int32))
+	if rows > 0 && w.info.Fields[0].Name == "participant" && !slices.IsSorted(columns[0].([]int32)) {
+		return rows, errors.New("rows are not sorted by participant")
 	}
 	return rows, nil
 }
 
-func (w *Writer) checkOrder(participants []int32) error {
-	first, last := participants[0], participants[len(participants)-1]
+func (w *Writer) follows(first, last int32) error {
 	if first < 0 || int(last) >= w.builder.manifest.Participants || int(first)/Stride < w.next {
 		return fmt.Errorf("participants %d to %d come after stride %d of %d participants", first, last, w.next-1, w.builder.manifest.Participants)
-	}
-	for i := 1; i < len(participants); i++ {
-		if participants[i] < participants[i-1] {
-			return fmt.Errorf("rows are not sorted by participant")
-		}
 	}
 	w.next = int(last)/Stride + 1
 	return nil

@@ -1,0 +1,379 @@
+package curate
+
+import (
+	"fmt"
+	"math/bits"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"weir/datasets/plan"
+	"weir/datasets/store"
+)
+
+// regime is what the rules make of one tier.
+type regime struct {
+	rules    *Rules
+	tables   map[string]string // left out, and by which rule
+	fields   []string          // patterns of those left out
+	nulls    []string          // and of those without values
+	rows     []rowRule
+	answers  []*answerRule
+	cap      *CapAge
+	capRule  string
+	shift    *ShiftDates
+	middle   bool
+	research bool
+	states   []*LeastPopulation
+	zip      *ZIP3
+	recent   *RecentConcepts
+	recently string // the rule's name
+
+	questions, births conceptMap // what answers rules ask, and what they take for a sex at birth
+}
+
+type rowRule struct {
+	name   string
+	tables []string // none for all but person
+	ids    []int32
+}
+
+// answerRule generalises. Those that depend on what else a participant answered
+// keep a mask of it: the concepts that were given of several, or 1 for who was
+// born as the rule says.
+type answerRule struct {
+	Generalise
+	name  string
+	also  []int32 // what other rules make of answers to these questions
+	masks []uint32
+}
+
+func (a *answerRule) depends() bool { return a.Several || a.Born != nil }
+
+// applies says whether what the rule depends on is so for a participant.
+func (a *answerRule) applies(participant int32) bool {
+	switch {
+	case a.Several:
+		return bits.OnesCount32(a.masks[participant]) > 1
+	case a.Born != nil:
+		return a.masks[participant] != 0
+	}
+	return true
+}
+
+// changes says whether the rule turns a value into another.
+func (a *answerRule) changes(value int32) bool {
+	if a.Missing {
+		return value == 0 || value == store.Missing
+	}
+	return slices.Contains(a.Concepts, value) || a.Several && slices.Contains(a.also, value)
+}
+
+// of are the rules of a tier; the public tier shows numbers of what the registered holds.
+func (r *Rules) of(tier plan.Tier) *regime {
+	if tier == plan.Public {
+		tier = plan.Registered
+	}
+	g := &regime{rules: r, tables: map[string]string{}}
+	for i := range r.Rules {
+		if x := &r.Rules[i]; slices.Contains(x.Tiers, tier) {
+			g.add(x)
+		}
+	}
+	for _, a := range g.answers {
+		for _, q := range a.Questions {
+			g.questions.put(q, 0)
+		}
+		for _, id := range a.Born {
+			g.births.put(id, 0)
+		}
+		for _, b := range g.answers {
+			if slices.ContainsFunc(a.Questions, func(q int32) bool { return slices.Contains(b.Questions, q) }) {
+				a.also = append(a.also, b.Into)
+			}
+		}
+	}
+	return g
+}
+
+// add takes a rule; of two limits the one behind is the stricter (Rule.admits).
+func (g *regime) add(x *Rule) {
+	for _, t := range x.DropTables {
+		g.tables[t] = x.Name
+	}
+	g.fields = append(g.fields, x.DropFields...)
+	g.nulls = append(g.nulls, x.NullFields...)
+	g.middle, g.research = g.middle || x.MiddleOfBirthYear, g.research || x.ResearchIDs
+	switch {
+	case x.DropRows != nil:
+		ids := slices.Clone(x.DropRows.Concepts)
+		for _, l := range x.DropRows.Lists {
+			ids = append(ids, lists[l]...)
+		}
+		g.rows = append(g.rows, rowRule{x.Name, x.DropRows.Tables, ids})
+	case x.Generalise != nil:
+		g.answers = append(g.answers, &answerRule{Generalise: *x.Generalise, name: x.Name})
+	case x.CapAge != nil:
+		g.cap, g.capRule = x.CapAge, x.Name
+	case x.ShiftDates != nil:
+		g.shift = x.ShiftDates
+	case x.LeastPopulation != nil:
+		g.states = append(g.states, x.LeastPopulation)
+	case x.ZIP3 != nil:
+		g.zip = x.ZIP3
+	case x.RecentConcepts != nil:
+		g.recent, g.recently = x.RecentConcepts, x.Name
+	}
+}
+
+// shape is what a tier has of a table.
+func (g *regime) shape(s *shape) *shape {
+	var out []string
+	for _, f := range s.fields {
+		if matches(g.fields, s.name, f.Name) {
+			out = append(out, f.Name)
+		}
+	}
+	return s.without(out...)
+}
+
+func matches(patterns []string, table, field string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool {
+		ok, _ := path.Match(p, table+"."+field)
+		return ok
+	})
+}
+
+// suppressed are the concepts for which rows of a table are dropped, with the
+// number of the rule among names. recent are those that are too new.
+func (g *regime) suppressed(table string, recent []int32) (names []string, m *conceptMap) {
+	m = new(conceptMap)
+	if table == "person" || table == personExtension {
+		return nil, m
+	}
+	for _, r := range g.rows {
+		if r.tables == nil || slices.Contains(r.tables, table) {
+			for _, id := range r.ids {
+				m.put(id, int32(len(names)))
+			}
+			names = append(names, r.name)
+		}
+	}
+	for _, id := range recent {
+		m.put(id, int32(len(names)))
+	}
+	return append(names, g.recently), m
+}
+
+// begin makes the masks for so many participants.
+func (g *regime) begin(participants int) {
+	for _, a := range g.answers {
+		if a.depends() {
+			a.masks = make([]uint32, participants)
+		}
+	}
+}
+
+// asked are the fields of a table that hold a question, and the answer's.
+func asked(s *shape) (questions []int, answer int) {
+	names := map[string][]string{
+		"ds_survey":   {"answer_concept_id", "question_concept_id"},
+		"observation": {"value_as_concept_id", "observation_source_concept_id", "observation_concept_id"},
+	}[s.name]
+	if names == nil {
+		return nil, -1
+	}
+	answer = s.at(names[0])
+	for _, n := range names[1:] {
+		if i := s.at(n); i >= 0 {
+			questions = append(questions, i)
+		}
+	}
+	return questions, answer
+}
+
+// learn notes in the masks what rows answer, and generalises what depends on
+// nothing else. Several goroutines may learn at once.
+func (g *regime) learn(c *columns) {
+	questions, answer := asked(c.shape)
+	if answer < 0 {
+		return
+	}
+	for i, value := range c.ints[answer] {
+		if g.births.get(value) >= 0 {
+			g.note(c.ints[0][i], value)
+		}
+		if g.concerns(c, questions, i) {
+			c.ints[answer][i] = g.learnRow(c, questions, i, value)
+		}
+	}
+}
+
+// note notes who was born as some rules say.
+func (g *regime) note(participant, born int32) {
+	for _, a := range g.answers {
+		if slices.Contains(a.Born, born) {
+			atomic.StoreUint32(&a.masks[participant], 1)
+		}
+	}
+}
+
+func (g *regime) learnRow(c *columns, questions []int, row int, value int32) int32 {
+	given := value
+	for _, a := range g.answers {
+		if !a.asks(c, questions, row) {
+			continue
+		}
+		if k := slices.Index(a.Concepts, given); a.Several && k >= 0 {
+			atomic.OrUint32(&a.masks[c.ints[0][row]], 1<<k)
+		}
+		if !a.depends() && a.changes(value) {
+			value = a.Into
+		}
+	}
+	return value
+}
+
+// concerns says whether a row answers a question of some rule.
+func (g *regime) concerns(c *columns, questions []int, row int) bool {
+	for _, q := range questions {
+		if g.questions.get(c.ints[q][row]) >= 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func (a *answerRule) asks(c *columns, questions []int, row int) bool {
+	for _, q := range questions {
+		if slices.Contains(a.Questions, c.ints[q][row]) {
+			return true
+		}
+	}
+	return false
+}
+
+// settle generalises what depends on all answers of a participant, and drops all
+// but the last of the rows that are made equal. Rows are in order.
+func (g *regime) settle(c *columns) (dropped int) {
+	questions, answer := asked(c.shape)
+	if answer < 0 {
+		return 0
+	}
+	made := map[[3]int32]int{} // the last row of a participant, a question and a general answer
+	drop := map[int]bool{}
+	for i := range c.count {
+		if !g.concerns(c, questions, i) {
+			continue
+		}
+		p := c.ints[0][i]
+		for _, a := range g.answers {
+			if !a.asks(c, questions, i) {
+				continue
+			}
+			if value := c.ints[answer][i]; a.depends() && a.applies(p) && a.changes(value) {
+				c.ints[answer][i] = a.Into
+			}
+			if c.ints[answer][i] == a.Into {
+				k := [3]int32{p, a.Questions[0], a.Into}
+				if last, ok := made[k]; ok && last != i {
+					drop[last] = true
+				}
+				made[k] = i
+			}
+		}
+	}
+	if len(drop) > 0 {
+		c.keep(func(i int) bool { return !drop[i] })
+	}
+	return len(drop)
+}
+
+// person applies what concerns the fields of person, rows being in the order of
+// participants.
+func (g *regime) person(c *columns) {
+	if sex := c.shape.at("sex_at_birth_concept_id"); sex >= 0 {
+		for _, a := range g.answers {
+			for p, v := range c.ints[sex] {
+				if a.Born != nil && slices.Contains(a.Born, v) {
+					a.masks[p] = 1
+				}
+			}
+		}
+	}
+	for _, a := range g.answers {
+		for _, name := range a.Fields {
+			f := c.shape.at(strings.TrimPrefix(name, "person."))
+			if f < 0 {
+				continue
+			}
+			for p, v := range c.ints[f] {
+				if a.changes(v) && a.applies(int32(p)) || a.Several && a.applies(int32(p)) {
+					c.ints[f][p] = a.Into
+				}
+			}
+		}
+	}
+	for _, s := range g.states {
+		if f := c.shape.at(strings.TrimPrefix(s.Field, "person.")); f >= 0 {
+			s.merge(c.ints[f])
+		}
+	}
+	if birth := c.shape.at("birth_date"); g.middle && birth >= 0 {
+		for p, day := range c.ints[birth] {
+			c.ints[birth][p] = middleOfYear(day)
+		}
+	}
+}
+
+func (l *LeastPopulation) merge(values []int32) {
+	count := map[int32]int{}
+	for _, v := range values {
+		count[v]++
+	}
+	for i, v := range values {
+		if v > 0 && count[v] < l.Participants {
+			values[i] = l.Into
+		}
+	}
+}
+
+// tooOld says whether somebody born on a day is older than the tier has it at the cut-off.
+func (g *regime) tooOld(birth, cutOff int32) bool {
+	if g.cap == nil {
+		return false
+	}
+	b, c := date(birth), date(cutOff)
+	return !b.AddDate(g.cap.Oldest+1, 0, 0).After(c)
+}
+
+func date(day int32) time.Time { return time.Unix(int64(day)*86400, 0).UTC() }
+
+// middleOfYear is 15 June of a day's year: what the controlled tier shows for a birth.
+func middleOfYear(day int32) int32 { return dayOf(date(day).Year(), time.June, 15) }
+
+// dayOf counts a date's days since 1970-01-01.
+func dayOf(y int, m time.Month, d int) int32 {
+	return int32(time.Date(y, m, d, 0, 0, 0, 0, time.UTC).Unix() / 86400)
+}
+
+func checkTier(t plan.Tier) error {
+	switch t {
+	case plan.Registered, plan.Controlled:
+		return nil
+	case plan.Public:
+		return fmt.Errorf("the public tier holds no rows: choose registered or controlled")
+	}
+	return fmt.Errorf("%q is no tier: choose registered or controlled", t)
+}
+
+var builtIn = sync.OnceValue(BuiltIn)
+
+// shipped are the built-in rules of a tier.
+var shipped = map[plan.Tier]func() *regime{
+	plan.Registered: sync.OnceValue(func() *regime { return builtIn().of(plan.Registered) }),
+	plan.Controlled: sync.OnceValue(func() *regime { return builtIn().of(plan.Controlled) }),
+}
