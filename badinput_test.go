@@ -149,6 +149,10 @@ func TestBadInput(t *testing.T) {
 func TestBadConfiguration(t *testing.T) {
 	s := newSite(t)
 	nb := notebook(t, count)
+	lax := filepath.Join(s.dir, "lax.toml")
+	if err := os.WriteFile(lax, []byte("threshold = 3\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		name, config, want string
 	}{
@@ -156,6 +160,9 @@ func TestBadConfiguration(t *testing.T) {
 		{"a relative path", "", "must be an absolute path"},
 		{"no tier", "", "tier"},
 		{"no TOML", "= =", "weir.toml"},
+		{"a relative policy", "policy = \"policy.toml\"\n", "must be an absolute path"},
+		{"a missing policy", "policy = \"/nowhere/policy.toml\"\n", "/nowhere/policy.toml"},
+		{"a looser policy", fmt.Sprintf("policy = %q\n", lax), "threshold = 3: the built-in policy has 20"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			switch c.name {

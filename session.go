@@ -287,7 +287,7 @@ func (h *host) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	g, err := guard.New(guard.Builtin, l, key, h.id, repo.Schema())
+	g, err := guard.New(h.config.rules, l, key, h.id, repo.Schema())
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
@@ -344,15 +344,18 @@ func newKey(path string) (ed25519.PrivateKey, error) {
 //	tier       = "registered"
 //	ledger     = "/srv/weir/ledger/workspace-17"       # a file, begun when it is missing
 //	key        = "/srv/weir/key.pem"                   # made when it is missing
+//	policy     = "/srv/weir/policy.toml"               # may be left out: the built-in policy (guard.Policy)
 //
-// A key that is not one of these, and a file without one of these, is an error.
+// A key that is not one of these, and a file without one of the others, is an error.
 type config struct {
 	Repository string    `toml:"repository"`
 	Tier       plan.Tier `toml:"tier"`
 	Ledger     string    `toml:"ledger"`
 	Key        string    `toml:"key"`
+	Policy     string    `toml:"policy"`
 
-	synthetic bool // there is no file: the synthetic repository, made on first use
+	rules     guard.Policy // read from Policy
+	synthetic bool         // there is no file: the synthetic repository, made on first use
 }
 
 const systemConfig = "/etc/weir/weir.toml"
@@ -390,7 +393,25 @@ func loadConfig(path string) (config, error) {
 	if !c.Tier.Valid() {
 		return config{}, fmt.Errorf("configuration %s: tier = %q: it must be public, registered or controlled", path, c.Tier)
 	}
+	if c.rules, err = readPolicy(c.Policy); err != nil {
+		return config{}, fmt.Errorf("configuration %s: policy %s: %w", path, c.Policy, err)
+	}
 	return c, nil
+}
+
+// readPolicy reads the policy file at path; without one the built-in policy holds.
+func readPolicy(path string) (guard.Policy, error) {
+	if path == "" {
+		return guard.Builtin, nil
+	}
+	if !filepath.IsAbs(path) {
+		return guard.Policy{}, errors.New("it must be an absolute path")
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return guard.Policy{}, err
+	}
+	return guard.ParsePolicy(text)
 }
 
 func defaultConfig() (config, error) {
@@ -400,6 +421,7 @@ func defaultConfig() (config, error) {
 		Tier:       plan.Registered,
 		Ledger:     filepath.Join(dir, "ledger"),
 		Key:        filepath.Join(dir, "key.pem"),
+		rules:      guard.Builtin,
 		synthetic:  true,
 	}, err
 }

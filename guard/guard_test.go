@@ -182,7 +182,7 @@ func TestSignature(t *testing.T) {
 	md := r.Metadata()["weir"].(map[string]any)
 	statement, signature := md["statement"].(string), md["signature"].(string)
 	s, err := Verify(public, statement, signature, r.MIME())
-	if err != nil || s.Class != "release" || s.Seq != 2 || s.Policy != Builtin.Hash() || s.Repository != "test" {
+	if err != nil || s.Class != "release" || s.Seq != 2 || s.Policy != Builtin.Hash() || s.Version != Builtin.Version || s.Repository != "test" {
 		t.Fatalf("%+v, %v", s, err)
 	}
 	changed := r.MIME()
@@ -241,10 +241,14 @@ func TestLedgerFirst(t *testing.T) {
 
 func TestPolicyFloor(t *testing.T) {
 	_, key, _ := ed25519.GenerateKey(nil)
-	if _, err := New(Policy{Version: "lax", Threshold: 10}, &brokenLedger{9}, key, "s", &plan.Schema{}); err == nil {
-		t.Error("a policy below the floor was accepted")
+	lax, strict := Builtin, Builtin
+	lax.Threshold, strict.Threshold = 10, 100
+	for _, p := range []Policy{lax, {}, {Version: "strict", Threshold: 100}} {
+		if _, err := New(p, &brokenLedger{9}, key, "s", &plan.Schema{}); err == nil {
+			t.Errorf("%+v was accepted", p)
+		}
 	}
-	if _, err := New(Policy{Version: "strict", Threshold: 100}, &brokenLedger{9}, key, "s", &plan.Schema{}); err != nil {
+	if _, err := New(strict, &brokenLedger{9}, key, "s", &plan.Schema{}); err != nil {
 		t.Error(err)
 	}
 }

@@ -62,9 +62,10 @@ type Statement struct {
 	CDR        string            `json:"cdr"`
 	Tier       plan.Tier         `json:"tier"`
 	Policy     string            `json:"policy"` // its hash
-	Seq        int64             `json:"seq"`    // of the ledger's entry
-	Entry      string            `json:"entry"`  // its hash
-	MIME       map[string]string `json:"mime"`   // SHA-256 of each representation
+	Version    string            `json:"policy_version"`
+	Seq        int64             `json:"seq"`   // of the ledger's entry
+	Entry      string            `json:"entry"` // its hash
+	MIME       map[string]string `json:"mime"`  // SHA-256 of each representation
 }
 
 const signaturePrefix = "weir release v1\n"
@@ -72,7 +73,7 @@ const signaturePrefix = "weir release v1\n"
 func (g *Guard) sign(class string, r *released, e ledger.Entry) map[string]any {
 	text, err := json.Marshal(Statement{
 		Class: class, Session: g.session, Repository: g.schema.Name, CDR: g.schema.CDR, Tier: g.schema.Tier,
-		Policy: g.policy.Hash(), Seq: e.Seq, Entry: e.Hash, MIME: hashes(r.mime),
+		Policy: g.policy.Hash(), Version: g.policy.Version, Seq: e.Seq, Entry: e.Hash, MIME: hashes(r.mime),
 	})
 	if err != nil {
 		panic(err)
