@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"slices"
+
 	"weir/datasets/store"
 	"weir/datasets/tally"
 )
@@ -33,17 +35,12 @@ func newBlock(slots int) *block {
 	return &block{filled: make([]int, slots), slots: make([]any, slots)}
 }
 
-// start turns the block to stride k of participants in all.
-func (b *block) start(k, participants int) {
+// start turns the block to stride k of the participants with these prints.
+func (b *block) start(k int, prints []tally.Print) {
 	b.stride, b.first = k, int32(k*store.Stride)
-	b.n = min(store.Stride, participants-k*store.Stride)
+	b.n = min(store.Stride, len(prints)-k*store.Stride)
 	b.turn++
-	if b.prints == nil {
-		b.prints = make([]tally.Print, store.Stride)
-	}
-	for i := range b.n {
-		b.prints[i] = tally.PrintOf(b.first + int32(i))
-	}
+	b.prints = prints[b.first:][:b.n]
 }
 
 // The vectors of a block: one value an entry.
@@ -123,6 +120,12 @@ type selection struct {
 	source         // nil when there are no rows
 	rows   []int32 // row numbers in the source
 	who    []int32 // the entry of each
+}
+
+// room makes room for n rows and their entries, which are to be written.
+func (s *selection) room(n int) {
+	s.rows = slices.Grow(s.rows[:0], n)[:n]
+	s.who = slices.Grow(s.who[:0], n)[:n]
 }
 
 // rowsOf is a compiled step that selects rows.

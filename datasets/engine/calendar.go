@@ -54,7 +54,7 @@ func pack(day int32) int32 {
 }
 
 func packed(day int32) int32 {
-	if i := int(day) - firstPacked; i >= 0 && i < len(packedDays) {
+	if i := uint(int(day) - firstPacked); i < uint(len(packedDays)) {
 		return packedDays[i]
 	}
 	return pack(day)

@@ -134,13 +134,13 @@ func (c *compiler) personInts(n *plan.Node, field string) (column[int32], error)
 	if err != nil {
 		return nil, err
 	}
-	return vector(c, func(b *block, out []int32) {
+	return func(b *block) []int32 {
 		batch, from, to := t.Rows(b.stride)
 		if to-from != b.n {
 			panic("person has not one row a participant")
 		}
-		copy(out, batch.Int32(field)[from:to])
-	}), nil
+		return batch.Int32(field)[from:to:to]
+	}, nil
 }
 
 // observation is the first day, or the last, of a participant's observation periods.

@@ -18,6 +18,7 @@ type Engine struct {
 	repo       *store.Repository
 	vocabulary *vocabulary
 	cutOff     int32
+	prints     []tally.Print // of the participants
 }
 
 // New opens the vocabulary of the repository.
@@ -31,7 +32,9 @@ func New(r *store.Repository) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Engine{r, v, int32(day.Unix() / 86400)}, nil
+	prints := make([]tally.Print, r.Participants)
+	tally.PrintsOf(0, prints)
+	return &Engine{r, v, int32(day.Unix() / 86400), prints}, nil
 }
 
 // Repository is what the engine runs over.
@@ -154,7 +157,7 @@ func (r *running) work(ctx context.Context) {
 				r.fail(ctx.Err())
 				return
 			}
-			b.start(k, r.repo.Participants)
+			b.start(k, r.prints)
 			r.take(b, acc)
 		}
 		if acc = r.hand(s, acc); acc == nil {

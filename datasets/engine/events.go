@@ -138,8 +138,7 @@ func namesConcepts(leaf *plan.Node) bool {
 func between(b *block, batch *store.Batch, from, end int, to selection) selection {
 	to.source = batch
 	participant := batch.Int32("participant")[from:end]
-	to.rows = slices.Grow(to.rows, len(participant))[:len(participant)]
-	to.who = slices.Grow(to.who, len(participant))[:len(participant)]
+	to.room(len(participant))
 	for i, p := range participant {
 		to.rows[i], to.who[i] = int32(from+i), p-b.first
 	}
@@ -192,8 +191,7 @@ func (c *compiler) ofConcepts(t *store.Table, field string, codes []int32) rowsO
 		}
 		to.source = batch
 		participant, concept := batch.Int32("participant")[from:end], batch.Int32(field)[from:end]
-		to.rows = slices.Grow(to.rows, len(concept))[:len(concept)]
-		to.who = slices.Grow(to.who, len(concept))[:len(concept)]
+		to.room(len(concept))
 		// Every row is written; only those that match move on. There is no branch
 		// to mispredict.
 		n := 0
@@ -217,10 +215,11 @@ func rowsIn(rows []int32, from, end int) []int32 {
 
 func chosen(b *block, batch *store.Batch, rows []int32, to selection) selection {
 	to.source = batch
-	to.rows = append(to.rows, rows...)
+	to.room(len(rows))
+	copy(to.rows, rows)
 	participant := batch.Int32("participant")
-	for _, r := range rows {
-		to.who = append(to.who, participant[r]-b.first)
+	for i, r := range rows {
+		to.who[i] = participant[r] - b.first
 	}
 	return to
 }

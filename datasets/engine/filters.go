@@ -16,14 +16,18 @@ func trailingZeros(x uint64) int { return bits.TrailingZeros64(x) }
 type keeper func(b *block, s selection, to *selection)
 
 // filterRows keeps the rows for which test is true. bind is called once a block.
+// Every row is written, and the next takes the place of one that is not kept: there
+// is no branch to mispredict, so the processor fetches the values of many rows at once.
 func filterRows(bind func(b *block, s selection) func(i int, row int32) bool) keeper {
 	return func(b *block, s selection, to *selection) {
 		test := bind(b, s)
+		to.room(len(s.rows))
+		n := 0
 		for i, r := range s.rows {
-			if test(i, r) {
-				to.rows, to.who = append(to.rows, r), append(to.who, s.who[i])
-			}
+			to.rows[n], to.who[n] = r, s.who[i]
+			n += int(truth(test(i, r)))
 		}
+		to.rows, to.who = to.rows[:n], to.who[:n]
 	}
 }
 
@@ -74,14 +78,20 @@ func byConcept(n *plan.Node, ev *events, field string, pass func(id int32) bool)
 	if dictionary == nil {
 		return nil, cannot(n, "the events have no field for it")
 	}
-	wanted := make([]bool, len(dictionary))
+	wanted := make([]int8, len(dictionary))
 	for code, id := range dictionary {
-		wanted[code] = pass(id)
+		wanted[code] = truth(pass(id))
 	}
-	return filterRows(func(_ *block, s selection) func(int, int32) bool {
+	return func(_ *block, s selection, to *selection) {
+		to.room(len(s.rows))
 		v := s.Int32(field)
-		return func(_ int, row int32) bool { return wanted[v[row]] }
-	}), nil
+		n := 0
+		for i, r := range s.rows {
+			to.rows[n], to.who[n] = r, s.who[i]
+			n += int(wanted[v[r]])
+		}
+		to.rows, to.who = to.rows[:n], to.who[:n]
+	}, nil
 }
 
 func (c *compiler) inSet(n *plan.Node, base *events) (keeper, error) {
@@ -177,7 +187,7 @@ func (c *compiler) timeFilter(n *plan.Node, base *events) (keeper, error) {
 		return func(i int, row int32) bool {
 			m, d := at[s.who[i]], when[row]
 			days := int64(d) - int64(m)
-			return m != store.Missing && d != store.Missing && days >= lo && days <= hi
+			return truth(m != store.Missing)&truth(d != store.Missing)&truth(days >= lo)&truth(days <= hi) == yes
 		}
 	}), nil
 }

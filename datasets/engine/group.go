@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"weir/datasets/plan"
@@ -58,6 +59,7 @@ type grouping struct {
 type part struct {
 	*grouping
 	in     column[int8]
+	cell   column[int32]   // scratch
 	codes  []column[int32] // by key, nil for a split
 	splits []*splitKey     // by key, nil for others
 	stats  []statistic
@@ -147,6 +149,7 @@ func (c *compiler) part(g *grouping, in column[int8], keys, splits []*plan.Node,
 			}
 		}
 	}
+	p.cell = scratch[int32](c)
 	split := 0
 	for i, n := range keys {
 		key := groupKey{plan: n, split: -1}
@@ -234,12 +237,14 @@ func (p *part) take(b *block, a *partSums) {
 		b = p.ex.expand(b)
 	}
 	cell := p.cellsOf(b)
-	for i, k := range cell {
-		if k >= 0 {
-			a.all[k].Add(one(b, i))
+	if p.ex == nil {
+		countEach(cell, b.prints, a.all)
+	} else {
+		for i, k := range cell {
+			if k >= 0 {
+				a.all[k].Add(one(b, i))
+			}
 		}
-	}
-	if p.ex != nil {
 		p.ex.countRows(b, cell, a.all)
 	}
 	for _, s := range a.stats {
@@ -247,14 +252,31 @@ func (p *part) take(b *block, a *partSums) {
 	}
 }
 
-// cellsOf is the cell of each entry, -1 for who is not in the population or, where
-// they are left out, misses a key.
-func (p *part) cellsOf(b *block) []int32 {
-	cell := make([]int32, b.n)
-	for i, v := range p.in(b) {
-		if v != yes {
-			cell[i] = -1
+// countEach counts each participant in a cell, as one row.
+func countEach(cell []int32, prints []tally.Print, all []tally.Set) {
+	for i, k := range cell {
+		if k < 0 {
+			continue
 		}
+		s, p := &all[k], &prints[i]
+		s.Participants++
+		s.Rows++
+		s.Print[0] += p[0]
+		s.Print[1] += p[1]
+	}
+}
+
+// cellsOf is the cell of each entry, less than 0 for who is not in the population
+// or, where they are left out, misses a key.
+func (p *part) cellsOf(b *block) []int32 {
+	const none = math.MinInt32 // and still negative when keys add to it
+	cell := p.cell(b)
+	for i, v := range p.in(b) {
+		k := int32(0)
+		if v != yes {
+			k = none
+		}
+		cell[i] = k
 	}
 	for k := range p.keys {
 		key := &p.keys[k]
@@ -264,17 +286,21 @@ func (p *part) cellsOf(b *block) []int32 {
 			}
 			continue
 		}
-		missing := int32(len(key.labels))
-		for i, code := range p.codes[k](b) {
-			switch {
-			case cell[i] < 0:
-			case code >= 0:
-				cell[i] += code * int32(key.step)
-			case p.drop:
-				cell[i] = -1
-			default:
-				cell[i] += missing * int32(key.step)
+		codes, step := p.codes[k](b), int32(key.step)
+		if p.drop {
+			for i, code := range codes {
+				if cell[i] += code * step; code < 0 {
+					cell[i] |= none
+				}
 			}
+			continue
+		}
+		missing := int32(len(key.labels))
+		for i, code := range codes {
+			if code < 0 {
+				code = missing
+			}
+			cell[i] += code * step
 		}
 	}
 	return cell

@@ -201,9 +201,12 @@ func (c *compiler) ageAtCutOff(n *plan.Node) (column[float64], error) {
 	if err != nil {
 		return nil, err
 	}
+	to := packed(c.cutOff)
 	return vector(c, func(b *block, out []float64) {
 		for i, d := range birth(b) {
-			out[i] = years(d, c.cutOff)
+			if out[i] = math.NaN(); d != store.Missing {
+				out[i] = float64((to - packed(d)) >> 9)
+			}
 		}
 	}), nil
 }
@@ -309,24 +312,24 @@ func (c *compiler) bands(n *plan.Node) (*category, error) {
 	}
 	edges := edgesOf(n)
 	cat := &category{labels: bandLabels(edges), closed: true}
+	if len(edges) > 4 {
+		cat.codes = vector(c, func(b *block, out []int32) {
+			for i, v := range x(b) {
+				k, found := slices.BinarySearch(edges, v)
+				out[i] = int32(k) + int32(truth(found))
+				if math.IsNaN(v) {
+					out[i] = -1
+				}
+			}
+		})
+		return cat, nil
+	}
+	nan := math.NaN() // is an edge above everything
+	few := [4]float64{nan, nan, nan, nan}
+	copy(few[:], edges)
 	cat.codes = vector(c, func(b *block, out []int32) {
 		for i, v := range x(b) {
-			out[i] = -1
-			if math.IsNaN(v) {
-				continue
-			}
-			k := int32(0)
-			if len(edges) <= 8 {
-				for _, e := range edges {
-					k += int32(truth(v >= e))
-				}
-			} else {
-				at, found := slices.BinarySearch(edges, v)
-				if k = int32(at); found {
-					k++
-				}
-			}
-			out[i] = k
+			out[i] = int32(truth(v >= few[0])+truth(v >= few[1])+truth(v >= few[2])+truth(v >= few[3])) - int32(truth(v != v))
 		}
 	})
 	return cat, nil

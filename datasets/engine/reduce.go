@@ -204,26 +204,47 @@ func byEntry(s selection, each func(k int), flush func(who int32)) {
 	}
 }
 
-// mean is the most frequent reduction and needs no order.
+// mean is the most frequent reduction and needs no order. Of who has no rows it
+// does nothing but write NaN.
 func (c *compiler) mean(ev *events) column[float64] {
-	counts := scratch[int32](c)
+	counts, values := held[[]int32](c), held[[]float64](c)
 	return vector(c, func(b *block, out []float64) {
-		known := counts(b)
-		clear(out)
-		clear(known)
-		if s := ev.rows(b); s.source != nil {
-			value := ev.value(s)
-			for k, r := range s.rows {
-				if x := value(r); !math.IsNaN(x) {
-					out[s.who[k]] += x
-					known[s.who[k]]++
-				}
+		for i := range out {
+			out[i] = math.NaN()
+		}
+		s := ev.rows(b)
+		if s.source == nil {
+			return
+		}
+		known := slices.Grow((*counts(b))[:0], len(out))[:len(out)]
+		*counts(b) = known
+		for _, i := range s.who {
+			out[i], known[i] = 0, 0
+		}
+		for k, x := range valuesOf(ev, s, values(b)) {
+			if i := s.who[k]; !math.IsNaN(x) {
+				out[i] += x
+				known[i]++
 			}
 		}
-		for i := range out {
-			out[i] /= float64(known[i]) // 0/0 is missing
+		for _, i := range s.who {
+			if known[i] >= 0 {
+				out[i] /= float64(known[i]) // 0/0 is missing
+				known[i] = -1
+			}
 		}
 	})
+}
+
+// valuesOf reads the values of all rows before anything depends on one of them, so
+// that the processor fetches many at once.
+func valuesOf(ev *events, s selection, scratch *[]float64) []float64 {
+	value, to := ev.value(s), slices.Grow((*scratch)[:0], len(s.rows))[:len(s.rows)]
+	for k, r := range s.rows {
+		to[k] = value(r)
+	}
+	*scratch = to
+	return to
 }
 
 // pick is at most one row an entry.

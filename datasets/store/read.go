@@ -28,6 +28,8 @@ type Table struct {
 	Info
 	Batches      []Batch
 	dictionaries map[string][]int32
+	strides      []rows
+	findStrides  sync.Once
 }
 
 // Batch is consecutive rows of a table, of whole strides of participants.

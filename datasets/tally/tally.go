@@ -26,13 +26,24 @@ type Print [2]uint64
 // prints of 2²⁴ participants add up without overflow (splitmix64, Steele, Lea and
 // Flood 2014).
 func PrintOf(participant int32) Print {
-	mix := func(x uint64) uint64 {
-		x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-		x = (x ^ x>>27) * 0x94d049bb133111eb
-		return (x ^ x>>31) >> 24
+	var one [1]Print
+	PrintsOf(participant, one[:])
+	return one[0]
+}
+
+// PrintsOf writes the prints of consecutive participants.
+func PrintsOf(first int32, to []Print) {
+	for i := range to {
+		p := uint64(uint32(first)) + uint64(i) + 1
+		to[i][0] = mix(p * 0x9e3779b97f4a7c15)
+		to[i][1] = mix(p * 0xd1342543de82ef95)
 	}
-	p := uint64(uint32(participant))
-	return Print{mix((p + 1) * 0x9e3779b97f4a7c15), mix((p + 1) * 0xd1342543de82ef95)}
+}
+
+func mix(x uint64) uint64 {
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return (x ^ x>>31) >> 24
 }
 
 // Add adds the participants of a disjoint set.
