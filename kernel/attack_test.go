@@ -247,7 +247,7 @@ func TestClaimedSizeIsNotAllocated(t *testing.T) {
 
 type usage struct{ goroutines, descriptors int }
 
-func resources(t *testing.T) usage {
+func resources(t testing.TB) usage {
 	t.Helper()
 	fds, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
@@ -257,7 +257,7 @@ func resources(t *testing.T) usage {
 }
 
 // nothingLeft allows for what ends a moment later, and for nothing more.
-func nothingLeft(t *testing.T, before usage) {
+func nothingLeft(t testing.TB, before usage) {
 	t.Helper()
 	after := resources(t)
 	for range 100 {

@@ -88,7 +88,7 @@ func (c *client) dial(port int, kind zmq4.SocketType) *zmq4.Conn {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	conn.SetDeadline(time.Now().Add(time.Minute))
+	conn.SetDeadline(time.Now().Add(time.Minute + soakTime()))
 	return z
 }
 
@@ -119,6 +119,8 @@ func closeDialled() {
 	}
 	dialled.conns = nil
 }
+
+func newMessage(frames [][]byte) zmq4.Msg { return zmq4.NewMsgFrom(frames...) }
 
 func (c *client) subscribe(topic string) {
 	c.t.Helper()

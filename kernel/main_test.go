@@ -23,7 +23,11 @@ func TestMain(m *testing.M) {
 		return
 	}
 	if os.Getenv(serveEnv) == "" {
-		os.Exit(m.Run())
+		code := m.Run()
+		if built.dir != "" {
+			os.RemoveAll(built.dir)
+		}
+		os.Exit(code)
 	}
 	if err := Serve(context.Background(), os.Args[1], serving(scripted{})); err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -96,7 +96,7 @@ func TestServeReturns(t *testing.T) {
 	})
 }
 
-func awaitPort(t *testing.T, port int) {
+func awaitPort(t testing.TB, port int) {
 	t.Helper()
 	for range 200 {
 		conn, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", itoa(port)))
@@ -416,7 +416,7 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-func captureLog(t *testing.T) *lockedBuffer {
+func captureLog(t testing.TB) *lockedBuffer {
 	b, before := &lockedBuffer{}, slog.Default()
 	slog.SetDefault(slog.New(slog.NewTextHandler(b, nil)))
 	t.Cleanup(func() { slog.SetDefault(before) })
