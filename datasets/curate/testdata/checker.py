@@ -1,0 +1,214 @@
+"""Proves the rules of a tier on a repository, without the program that built it:
+DuckDB makes of the source what the rules say, Polars reads the repository, and
+both are compared row by row.
+
+checker.py SOURCE REPOSITORY KEY CUT-OFF LISTS prints JSON:
+{"compared": {table: rows}, "wrong": [what is not as the rules say], "shifts": n, "dropped": participants}
+
+KEY is hexadecimal; LISTS is the folder with All of Us's published lists. person_id
+becomes a research id, and dates shift, by the formulas of key.go's comment.
+"""
+import csv
+import hashlib
+import hmac
+import json
+import os
+import sys
+import tempfile
+
+import duckdb
+import polars
+
+source, repository, key, cut_off, lists = sys.argv[1:]
+key = bytes.fromhex(key)
+manifest = json.load(open(os.path.join(repository, "manifest.json")))
+tier = manifest["tier"]
+registered = tier in ("registered", "public")
+db = duckdb.connect()
+wrong, compared = [], {}
+
+
+def all_of(sql):
+    return db.sql(sql).fetchall()
+
+
+def published(*names):
+    out = set()
+    for name in names:
+        with open(os.path.join(lists, name), encoding="utf8", errors="replace") as f:
+            out |= {int(r["concept_id"]) for r in csv.DictReader(f) if r["concept_id"] and r.get("is_suppressed", "YES") == "YES"}
+    return out
+
+
+def draw(purpose, person):
+    return int.from_bytes(hmac.new(key, purpose + b"\0" + person.to_bytes(8, "big"), hashlib.sha256).digest()[:8], "big")
+
+
+read = {}
+
+
+def relation(table):
+    if table not in read:
+        sql, columns = find(table)
+        if sql:
+            db.execute(f"CREATE TABLE source_{table} AS SELECT * FROM {sql}")
+            sql = f"source_{table}"
+        read[table] = sql, columns
+    return read[table]
+
+
+def find(table):
+    for name in os.listdir(source):
+        if name.lower().split(".")[0] == table:
+            path = os.path.join(source, name)
+            sql = f"read_parquet('{path}')" if name.endswith(".parquet") else f"read_csv('{path}', header=true, all_varchar=true, nullstr='')"
+            return sql, [r[0].lower() for r in all_of(f"DESCRIBE SELECT * FROM {sql}")]
+    return None, []
+
+
+def arrow(table, temp):
+    frame = polars.read_ipc(os.path.join(repository, table["name"] + ".arrow"))
+    for f in table["fields"]:
+        if f["type"] == "label":
+            texts = dict(enumerate(f.get("labels") or []))
+            frame = frame.with_columns(polars.Series(f["name"], [None if v is None else texts[v] for v in frame[f["name"]].to_list()], dtype=polars.String))
+    path = os.path.join(temp, table["name"] + ".parquet")
+    frame.write_parquet(path)
+    return f"read_parquet('{path}')"
+
+
+# The rules, restated.
+suppressed = published("rt_concept_ids_suppression.csv", "rt_additional_privacy_suppressions.csv") if registered else published("ct_additional_privacy_suppressions.csv", "controlled_tier_replaced_privacy_concepts.csv")
+answers = set(suppressed)
+if registered:
+    with open(os.path.join(lists, "rt_observation_suppression.json")) as f:
+        text = f.read()
+    begin = text.index('"values"', text.index("remove nullable rows"))
+    answers |= set(json.loads(text[text.index("[", begin):text.index("]", begin) + 1]))
+    answers |= published("rt_cope_suppression.csv")
+else:
+    answers |= published("Controlled_Tier_Concept_Level.csv")
+answers |= published("rt_ct_cope_suppression.csv")
+observed = answers | (published("rt_observation_postcoordinated_suppressions.csv") | {4013886, 4271761, 4135376, 4083587} if registered else set())
+free_text = ("source_value", "value_as_string", "sig", "stop_reason", "lot_number", "unique_device_id", "provider_id", "care_site_id", "location_id", "src_id", "person_id")
+absent_tables = {"note", "note_nlp", "location", "care_site", "provider", "fact_relationship"} | ({"zip_code_socioeconomic"} if registered else set())
+
+for t in manifest["tables"]:
+    if t["name"] in absent_tables:
+        wrong.append(f"the table {t['name']} is there")
+    for f in t["fields"]:
+        if t["name"] != "participants" and any(f["name"].endswith(x) for x in free_text) or registered and t["name"] == "death" and "cause" in f["name"]:
+            wrong.append(f"the field {t['name']}.{f['name']} is there")
+
+concept, _ = relation("concept")
+if registered:
+    # whatever form valid_start_date has
+    recent = f"SELECT CAST(concept_id AS INT) FROM {concept} WHERE CAST(strptime(replace(left(CAST(valid_start_date AS VARCHAR), 10), '-', ''), '%Y%m%d') AS DATE) > DATE '{cut_off}' - 365"
+    suppressed |= {r[0] for r in all_of(recent)}
+    answers, observed = answers | suppressed, observed | suppressed
+
+with tempfile.TemporaryDirectory() as temp:
+    tables = {t["name"]: t for t in manifest["tables"]}
+    person, columns = relation("person")
+    birth = "make_date(CAST(year_of_birth AS INT), CAST(month_of_birth AS INT), CAST(day_of_birth AS INT))"
+    if "birth_datetime" in columns:
+        birth = f"COALESCE(CAST(CAST(birth_datetime AS TIMESTAMP) AS DATE), {birth})"
+    people = all_of(f"SELECT CAST(person_id AS BIGINT), {birth}, {birth} + INTERVAL 89 YEAR <= DATE '{cut_off}' FROM {person}")
+    rows = []
+    for id, born, old in people:
+        if not (registered and old):
+            rows.append((id, draw(b"research id", id) % 2**62, 1 + draw(b"date shift", id) % 364 if registered else 0, born))
+    db.execute("CREATE TABLE who (person_id BIGINT, research BIGINT, back INT, born DATE)")
+    db.execute("INSERT INTO who SELECT unnest(?::BIGINT[]), unnest(?::BIGINT[]), unnest(?::INT[]), unnest(?::DATE[])", [list(c) for c in zip(*rows)])
+    db.execute("CREATE TABLE gone (id INT)")
+    db.execute("CREATE TABLE gone_answers (id INT)")
+    db.execute("CREATE TABLE gone_observed (id INT)")
+    for name, ids in (("gone", suppressed), ("gone_answers", answers), ("gone_observed", observed)):
+        db.execute(f"INSERT INTO {name} SELECT unnest(?::INT[])", [sorted(ids)])
+
+    def expected(field, table, columns):
+        name, kind = field["name"], {"integer": "INTEGER", "concept": "INTEGER", "number": "DOUBLE", "date": "DATE", "label": "VARCHAR"}[field["type"]]
+        if name == "participant":
+            return "w.research"
+        if name == "birth_date":
+            return "w.born - w.back" if registered else "make_date(year(w.born), 6, 15)"
+        if name == "sex_at_birth_concept_id" and name not in columns:
+            name = "gender_concept_id"
+        if name == "race_concept_id" and registered:
+            return "CASE WHEN CAST(s.race_concept_id AS INT) IN (8657, 8557, 38003615) THEN 2000000001 WHEN COALESCE(CAST(s.race_concept_id AS INT), 0) = 0 THEN 2100000001 ELSE CAST(s.race_concept_id AS INT) END"
+        if field["type"] == "date":
+            if name not in columns:
+                name = name[:-4] + "datetime"
+            return f"CAST(CAST(s.{name} AS TIMESTAMP) AS DATE) - w.back"
+        if field["type"] == "label":
+            return f"NULLIF(CAST(s.{name} AS VARCHAR), '')"
+        return f"CAST(s.{name} AS {kind})"
+
+    def rule_rows(name, fields, columns):
+        """The rows that the rules leave of a table, as SQL."""
+        sql, columns = relation(name)
+        gone = {"observation": "gone_observed", "ds_survey": "gone_answers", "person": None}.get(name, "gone")
+        where = ["true"]
+        if gone:
+            where += [f"COALESCE(CAST(s.{f['name']} AS INT), 0) NOT IN (SELECT id FROM {gone})" for f in fields if f["type"] == "concept"]
+        theirs = ", ".join(f"{expected(f, name, columns)} AS {f['name']}" for f in fields)
+        return f"SELECT {theirs} FROM {sql} s JOIN who w ON w.person_id = CAST(s.person_id AS BIGINT) WHERE {' AND '.join(where)}"
+
+    def compare(name, want, got):
+        db.execute(f"CREATE OR REPLACE TABLE want AS {want}")
+        db.execute(f"CREATE OR REPLACE TABLE got AS {got}")
+        n = all_of("SELECT count(*) FROM want")[0][0]
+        missing = all_of("SELECT count(*) FROM (FROM want EXCEPT ALL FROM got)")[0][0]
+        extra = all_of("SELECT count(*) FROM (FROM got EXCEPT ALL FROM want)")[0][0]
+        if missing or extra:
+            wrong.append(f"{name}: {missing} rows are missing and {extra} should not be there, of {n}")
+        compared[name] = n
+
+    if tier != "public":
+        ids = f"(SELECT participant, person_id_high::BIGINT * 2147483648 + person_id_low AS research FROM {arrow(tables['participants'], temp)})"
+        compare("participants", "SELECT research FROM who", f"SELECT research FROM {ids}")
+        for name, table in tables.items():
+            sql, columns = relation(name)
+            if sql is None or table["fields"][0]["name"] != "participant":
+                continue
+            mine = ", ".join("i.research" if f["name"] == "participant" else "r." + f["name"] for f in table["fields"])
+            compare(name, rule_rows(name, table["fields"], columns), f"SELECT {mine} FROM {arrow(table, temp)} r JOIN {ids} i USING (participant)")
+    else:
+        binned = "CAST(ceil({} / 20.0) * 20 AS INT)"
+        firsts = {
+            "visit_occurrence": ("visit_concept_id", "visit_start_date"), "condition_occurrence": ("condition_concept_id", "condition_start_date"),
+            "drug_exposure": ("drug_concept_id", "drug_exposure_start_date"), "procedure_occurrence": ("procedure_concept_id", "procedure_date"),
+            "device_exposure": ("device_concept_id", "device_exposure_start_date"), "measurement": ("measurement_concept_id", "measurement_date"),
+            "observation": ("observation_concept_id", "observation_date"), "visit_detail": ("visit_detail_concept_id", "visit_detail_start_date"),
+            "specimen": ("specimen_concept_id", "specimen_date"), "condition_era": ("condition_concept_id", "condition_era_start_date"),
+            "drug_era": ("drug_concept_id", "drug_era_start_date"),
+        }
+        kinds = {"date": "date"}
+        parts = []
+        for name, (concept_id, day) in firsts.items():
+            sql, columns = relation(name)
+            if sql is None:
+                continue
+            fields = [{"name": "participant", "type": "integer"}, {"name": concept_id, "type": "concept"}, {"name": day, "type": "date"}]
+            # a row goes by any of its concepts
+            fields += [{"name": c, "type": "concept"} for c in columns if c.endswith("concept_id") and c != concept_id and not c.startswith(("admitt", "discharge", "value_source", "unit_source", "meas_event", "obs_event", "modifier_of", "condition_status_source"))]
+            parts.append(f"SELECT '{name}' AS t, participant, {concept_id} AS c, {day} AS d FROM ({rule_rows(name, fields, columns)})")
+        db.execute(f"CREATE TABLE firsts AS SELECT t, participant, c, min(d) AS d FROM ({' UNION ALL '.join(parts)}) WHERE c <> 0 GROUP BY ALL")
+        sex = f"(SELECT w.research AS participant, CAST(s.gender_concept_id AS INT) AS sex, w.born - w.back AS born FROM {person} s JOIN who w ON w.person_id = CAST(s.person_id AS BIGINT))"
+        tables_sql = {n: arrow(tables[n], temp) for n in ("counts_by_concept", "counts_by_concept_and_sex", "counts_by_concept_and_age")}
+        count = binned.format("count(*)")
+        compare("counts_by_concept", f"SELECT t, c, {count} FROM firsts GROUP BY 1, 2", f'SELECT "table", concept_id, participants FROM {tables_sql["counts_by_concept"]}')
+        compare("counts_by_concept_and_sex", f"SELECT t, c, sex, {count} FROM firsts JOIN {sex} USING (participant) GROUP BY 1, 2, 3", f'SELECT "table", concept_id, sex_at_birth_concept_id, participants FROM {tables_sql["counts_by_concept_and_sex"]} WHERE participants > 0')
+        years = "CAST(floor((d - born) / 365.25) AS INT)"
+        band = f"CASE WHEN {years} < 18 THEN '0-17' WHEN {years} < 30 THEN '18-29' WHEN {years} >= 80 THEN '80+' ELSE ({years} // 10 * 10)::VARCHAR || '-' || ({years} // 10 * 10 + 9)::VARCHAR END"
+        compare("counts_by_concept_and_age", f"SELECT t, c, {band} AS a, {count} FROM firsts JOIN {sex} USING (participant) GROUP BY 1, 2, 3", f'SELECT "table", concept_id, age, participants FROM {tables_sql["counts_by_concept_and_age"]} WHERE participants > 0')
+        for name in tables:
+            if name not in tables_sql and name not in ("concept", "concept_ancestor"):
+                wrong.append(f"the table {name} is there")
+        for n in tables_sql.values():
+            if all_of(f"SELECT count(*) FROM {n} WHERE participants % 20 <> 0 OR participants < 0")[0][0]:
+                wrong.append("a count is in no bin")
+        if manifest["participants"] % 20 != 0:
+            wrong.append("the number of participants is in no bin")
+
+json.dump({"compared": compared, "wrong": wrong, "shifts": len({r[2] for r in rows}), "dropped": len(people) - len(rows)}, sys.stdout)
