@@ -1,0 +1,169 @@
+"""Works with weir in JupyterLab in Chromium, as people do.
+
+usage: lab.py PICTURES THEME
+
+PICTURES is a folder for screenshots, THEME is "light" or "dark". The browser is
+$WEIR_CHROMIUM, and JUPYTER_PATH must lead to the kernelspec of weir. Prints what was
+seen, as JSON: a member for each scene.
+"""
+
+import json
+import os
+import re
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+import nbformat
+from playwright.sync_api import sync_playwright
+
+pictures, theme = sys.argv[1:3]
+token = secrets.token_hex(16)
+with socket.socket() as s:
+    s.bind(("127.0.0.1", 0))
+    port = s.getsockname()[1]
+root = tempfile.mkdtemp(prefix="weir-lab")
+settings = root + "/settings/@jupyterlab/apputils-extension"
+os.makedirs(settings)
+for name, value in {"themes": {"theme": "JupyterLab " + theme.capitalize()}, "notification": {"fetchNews": "false"}}.items():
+    with open(f"{settings}/{name}.jupyterlab-settings", "w") as f:
+        json.dump(value, f)
+
+CELLS = [
+    'cdr := ds.Open("synthetic")\ncdr',  # makes the repository, which takes seconds
+    "kept := 41",
+    "for n := 0; ; n++ { kept += n % 2 - n % 2 }",
+    "kept + 1",
+    "half := func(n int) int { return 10 / n }\nfmt.Println(half(2))\nhalf(0)",
+    'wrong := "a" + 1\nmissing()',
+]
+notebook = nbformat.v4.new_notebook(
+    cells=[nbformat.v4.new_code_cell(c) for c in CELLS],
+    metadata={"kernelspec": {"name": "weir", "display_name": "weir (Go)", "language": "go"}})
+nbformat.write(notebook, root + "/work.ipynb")
+
+server = subprocess.Popen(
+    [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}", "--ServerApp.port_retries=0",
+     f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={root}"],
+    env={**os.environ, "XDG_DATA_HOME": root + "/data", "JUPYTER_CONFIG_DIR": root + "/config",
+         "JUPYTERLAB_SETTINGS_DIR": root + "/settings", "JUPYTERLAB_WORKSPACES_DIR": root + "/workspaces"},
+    stdout=sys.stderr, stderr=sys.stderr)
+
+
+def await_server():
+    for _ in range(240):
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/api?token={token}", timeout=1).read()
+            return
+        except OSError:
+            time.sleep(0.25)
+
+
+class Lab:
+    def __init__(self, page):
+        self.page = page
+        page.goto(f"http://127.0.0.1:{port}/lab/tree/work.ipynb?token={token}")
+        page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=60000)
+        self.await_state("Idle")
+
+    def await_state(self, state):
+        self.page.wait_for_selector(f"text=| {state}", timeout=60000)
+
+    def cell(self, n):
+        return self.page.locator(".jp-Notebook .jp-CodeCell").nth(n)
+
+    def start(self, n):
+        self.cell(n).locator(".cm-content").click()
+        self.page.keyboard.press("Control+Enter")
+
+    def run(self, n):
+        self.start(n)
+        self.await_prompt(n)
+        return self.output(n)
+
+    def await_prompt(self, n):
+        self.page.wait_for_function(
+            "n => /\\[\\d+\\]/.test(document.querySelectorAll('.jp-Notebook .jp-CodeCell')[n].querySelector('.jp-InputPrompt').innerText)",
+            arg=n, timeout=60000)
+
+    def output(self, n):
+        return "\n".join(self.cell(n).locator(".jp-OutputArea-output").all_inner_texts())
+
+    def menu(self, name, item):
+        self.page.get_by_role("menuitem", name=name, exact=True).click()
+        self.page.locator(".lm-Menu-itemLabel", has_text=re.compile(f"^{item}$")).click()
+
+    def picture(self, name):
+        self.page.screenshot(path=os.path.join(pictures, f"kernel-{name}-{theme}.png"))
+
+
+def progress(lab):
+    """The bar stands there while the repository is made, and is gone afterwards."""
+    lab.start(0)
+    lab.page.wait_for_selector(".jp-OutputArea-output progress", timeout=60000)
+    seen = lab.output(0)
+    lab.picture("progress")
+    lab.await_prompt(0)
+    bars = lab.page.locator(".jp-OutputArea-output progress").count()
+    return {"seen": seen, "bars_left": bars, "outputs": lab.cell(0).locator(".jp-OutputArea-output").count(),
+            "tables": lab.cell(0).locator(".jp-OutputArea-output table").count()}
+
+
+def interrupt(lab):
+    """A cell that does not end is interrupted; its kernel keeps its variables."""
+    lab.run(1)
+    lab.start(2)
+    lab.await_state("Busy")
+    # Help is asked for and given meanwhile; the kernel is still shown as busy.
+    lab.cell(3).locator(".cm-content").click()
+    lab.page.keyboard.press("End")
+    lab.page.keyboard.press("Tab")
+    lab.page.wait_for_timeout(500)
+    lab.page.keyboard.press("Escape")
+    busy = lab.page.locator("text=| Busy").count() > 0
+    lab.menu("Kernel", "Interrupt Kernel")
+    lab.await_prompt(2)
+    lab.picture("interrupt")
+    seen = lab.output(2)
+    return {"busy_meanwhile": busy, "seen": seen, "kept": lab.run(3)}
+
+
+def errors(lab):
+    """A panic shows where it happened, a mistake what is wrong."""
+    seen = {"panic": lab.run(4), "compile": lab.run(5)}
+    colours = lab.cell(4).locator(".jp-OutputArea-output .ansi-red-fg").count()
+    lab.cell(5).scroll_into_view_if_needed()
+    lab.picture("errors")
+    return {**seen, "red": colours}
+
+
+def restart(lab):
+    """After a restart nothing is known any more, and cells run."""
+    lab.menu("Kernel", "Restart Kernel…")
+    lab.page.locator(".jp-Dialog button.jp-mod-accept").click()
+    lab.page.wait_for_selector(".jp-Dialog", state="detached", timeout=60000)
+    lab.await_state("Idle")
+    forgotten = lab.run(3)
+    lab.run(1)
+    lab.picture("restart")
+    return {"forgotten": forgotten, "again": lab.run(3)}
+
+
+try:
+    await_server()
+    with sync_playwright() as p:
+        browser = p.chromium.launch(
+            executable_path=os.environ["WEIR_CHROMIUM"],
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"])
+        lab = Lab(browser.new_page(viewport={"width": 1280, "height": 1400}))
+        json.dump({scene.__name__: scene(lab) for scene in (progress, interrupt, errors, restart)}, sys.stdout)
+        browser.close()
+finally:
+    server.terminate()
+    server.wait()
+    shutil.rmtree(root, ignore_errors=True)
