@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"math"
+	"reflect"
 	"slices"
 
 	"weir/datasets/plan"
@@ -79,8 +80,19 @@ type groupKey struct {
 // size is the number of a key's cells: its labels, and missing.
 func (k *groupKey) size() int { return len(k.labels) + 1 }
 
-// maxCellBytes bounds what the cells of one accumulator may take.
+// maxCellBytes bounds what the cells of one accumulator and the finished table may
+// take together. A plan has an accumulator for each worker and a few that wait.
 const maxCellBytes = 64 << 20
+
+// cellBytes is what a cell takes in an accumulator and, as a group, in the table.
+func (g *grouping) cellBytes(parts int, stats []statistic) int {
+	accumulator, group := setBytes, int(reflect.TypeFor[tally.Group]().Size())+16*len(g.keys)
+	for _, s := range stats {
+		accumulator += s.cellBytes()
+		group += valueBytes
+	}
+	return parts*accumulator + group
+}
 
 // grouping compiles groups, or a population without any, with statistics. at is
 // the table, for errors.
@@ -119,10 +131,11 @@ func (c *compiler) grouping(groups *plan.Node, stats []*plan.Node, at *plan.Node
 		if g.parts = append(g.parts, p); mask > 0 {
 			continue
 		}
+		bytes := g.cellBytes(masks, p.stats)
 		for i := len(g.keys) - 1; i >= 0; i-- {
 			g.keys[i].step = g.cells
 			g.cells *= g.keys[i].size()
-			if g.cells*48*(1+len(stats))*masks > maxCellBytes {
+			if g.cells > maxCellBytes/bytes {
 				return nil, &plan.Error{Op: "By", Msg: fmt.Sprintf("the table would have more than %d groups, which is more than fits in memory", g.cells), Way: "use fewer keys or wider bands", At: at.At()}
 			}
 		}

@@ -141,6 +141,8 @@ type rateSums struct {
 	values []tally.Value
 }
 
+func (s rateStat) cellBytes() int { return valueBytes }
+
 func (s rateStat) sums(cells int) sums { return &rateSums{s, make([]tally.Value, cells)} }
 
 func (s *rateSums) take(b *block, cell []int32) {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"math"
+	"reflect"
 	"slices"
 
 	"weir/datasets/plan"
@@ -12,7 +13,14 @@ import (
 type statistic interface {
 	// sums is an empty accumulator for so many cells.
 	sums(cells int) sums
+	// cellBytes is what a cell of it takes.
+	cellBytes() int
 }
+
+var (
+	setBytes   = int(reflect.TypeFor[tally.Set]().Size())
+	valueBytes = int(reflect.TypeFor[tally.Value]().Size())
+)
 
 // sums is what a statistic has taken, by cell.
 type sums interface {
@@ -68,6 +76,8 @@ type truthSums struct {
 	known, is []tally.Set
 }
 
+func (s truthStat) cellBytes() int { return 2 * setBytes }
+
 func (s truthStat) sums(cells int) sums {
 	return &truthSums{s, make([]tally.Set, cells), make([]tally.Set, cells)}
 }
@@ -115,6 +125,8 @@ type momentSums struct {
 	values []tally.Value
 }
 
+func (s momentStat) cellBytes() int { return valueBytes }
+
 func (s momentStat) sums(cells int) sums { return &momentSums{s, make([]tally.Value, cells)} }
 
 func (s *momentSums) take(b *block, cell []int32) {
@@ -160,6 +172,8 @@ type valueSums struct {
 	values [][]float64
 }
 
+func (s valueStat) cellBytes() int { return setBytes + 24 } // and the values
+
 func (s valueStat) sums(cells int) sums {
 	return &valueSums{s, make([]tally.Set, cells), make([][]float64, cells)}
 }
@@ -195,6 +209,8 @@ type shareSums struct {
 	known []tally.Set
 	parts []tally.Set // by cell, then label
 }
+
+func (s shareStat) cellBytes() int { return (1 + len(s.labels)) * setBytes }
 
 func (s shareStat) sums(cells int) sums {
 	return &shareSums{s, make([]tally.Set, cells), make([]tally.Set, cells*len(s.labels))}
