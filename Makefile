@@ -1,7 +1,7 @@
 # make demo     build, make the synthetic repository, run the tour, show what was released and refused
 # make test     everything; installs what it needs into .venv, and Chromium
 # make lab      JupyterLab with the kernel
-# make bench    the benchmarks
+# make bench    the benchmarks: [LONG=1]
 # make figures  the scoreboard: [ONLY=area] [LONG=1]
 
 export CGO_ENABLED = 0
@@ -41,8 +41,8 @@ lab: build venv
 	$(WEIR) install --sys-prefix $(VENV) > /dev/null
 	$(VENV)/bin/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks/examples/tour.ipynb
 
-bench:
-	go test -run '^$$' -bench . ./...
+bench: venv
+	$(OUTSIDERS) LONG=$(LONG) go test -timeout 6h -run '^$$' -bench . ./...
 
 figures: build venv
 	@$(OUTSIDERS) LONG=$(LONG) go test -tags figures -count 1 -timeout 6h -v -run '^TestFigures$$$(if $(ONLY),/^$(ONLY)$$)' ./... 2>&1 | .ci/scoreboard
