@@ -27,6 +27,7 @@ var policy = map[string][]string{
 	"weir/guard/ledger":       {},
 	"weir/interp":             {"weir/interp/...", "weir/datasets/plan"},
 	"weir/interp/cell":        {"weir/datasets", "weir/datasets/plan"},
+	"weir/interp/exec":        {"weir/interp/cell"},
 	"weir/interp/speaker":     {"weir/interp/...", "weir/datasets", "weir/datasets/plan"},
 	"weir/interp/confine":     {},
 	"weir/kernel":             {},
@@ -38,7 +39,7 @@ var policy = map[string][]string{
 // outside keeps a dependency to the packages that are there for it: everything
 // else stays free of it.
 var outside = map[string][]string{
-	"github.com/traefik/yaegi":  {"weir/interp/speaker", "weir/interp/gen"},
+	"github.com/traefik/yaegi":  {"weir/interp/gen"},
 	"github.com/apache/arrow":   {"weir/datasets/store", "weir/datasets/curate"},
 	"github.com/go-zeromq/zmq4": {"weir/kernel"},
 	"golang.org/x/image":        {"weir/guard/chart"},

@@ -86,7 +86,7 @@ func (s *Session) Run(ctx context.Context, n int, text string, host Host) error 
 	if err != nil {
 		return &Failure{Name: "InternalError", Text: err.Error()}
 	}
-	r := &running{Session: s, child: c, host: host, program: program}
+	r := &running{Session: s, child: c, host: host, program: program, text: text}
 	done, err := r.run(ctx)
 	if err != nil {
 		return s.lost(ctx, err)
@@ -96,6 +96,12 @@ func (s *Session) Run(ctx context.Context, n int, text string, host Host) error 
 	}
 	if done.Failed == nil {
 		return nil
+	}
+	if done.Failed.Kind == speaker.Unsupported {
+		mistakes := &cell.Errors{Cell: n, Source: text, Diagnostics: []cell.Diagnostic{
+			{Line: done.Failed.At.Line, Column: done.Failed.Column, Message: done.Failed.Text},
+		}}
+		return &Failure{Name: "CompileError", Text: mistakes.Error(), Traceback: mistakes.Pretty()}
 	}
 	return failure(done)
 }
@@ -175,11 +181,30 @@ func failure(d *speaker.Done) error {
 		out.Name = "Interrupted"
 	case speaker.Panicked:
 		out.Name = "panic"
+		out.Traceback = traceback(f)
 	default:
 		out.Name = "InternalError"
 	}
 	if !d.Evaluated && f.Kind != speaker.Interrupted {
-		out.Name, out.Text = "InternalError", "the interpreter refused what the compiler made of this cell: "+f.Text
+		out.Name, out.Text = "InternalError", f.Text
+	}
+	return out
+}
+
+// traceback is a panic as Go prints it, with calls in cells for those of the process.
+func traceback(f *speaker.Failure) []string {
+	const red, dim, plain = "\x1b[31m", "\x1b[2m", "\x1b[0m"
+	out := []string{red + "panic" + plain + ": " + f.Text}
+	for i, c := range f.Calls {
+		if i == 20 {
+			out = append(out, fmt.Sprintf("%s  and %d calls more%s", dim, len(f.Calls)-i, plain))
+			break
+		}
+		name := c.Func
+		if strings.HasSuffix(name, "·") {
+			name = "the cell"
+		}
+		out = append(out, fmt.Sprintf("  cell %d, line %d%s, in %s%s", c.At.Cell, c.At.Line, dim, name, plain))
 	}
 	return out
 }
@@ -190,6 +215,7 @@ type running struct {
 	child   *child
 	host    Host
 	program *cell.Program
+	text    string
 }
 
 // run sends the program and serves the speaker until it is done. An error means
@@ -197,7 +223,7 @@ type running struct {
 func (r *running) run(ctx context.Context) (*speaker.Done, error) {
 	r.child.out.allow()
 	r.child.err.allow()
-	if err := r.child.Send(speaker.Command{Run: &speaker.Run{Source: r.program.Source, Entry: r.program.Entry}}); err != nil {
+	if err := r.child.Send(speaker.Command{Run: &speaker.Run{Cell: r.program.Cell, Text: r.text}}); err != nil {
 		return nil, r.death()
 	}
 	events := make(chan speaker.Event)

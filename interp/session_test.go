@@ -112,26 +112,39 @@ func TestInterruptKeepsVariables(t *testing.T) {
 	}
 }
 
-// TestDeath ends the speaker in the ways that a cell can: the session says what
+// TestDeath ends the speaker in the way that a cell can: the session says what
 // was lost and goes on.
 func TestDeath(t *testing.T) {
 	s := start(t)
-	for what, text := range map[string]string{
-		"stack":  "func down(n int) int { return down(n+1) + 1 }\ndown(0)",
-		"memory": "var hold [][]byte\nfor { hold = append(hold, make([]byte, 1<<26)) }",
-		"block":  "ch := make(chan int)\n<-ch",
+	run(t, s, 1, "kept := 1")
+	_, f := run(t, s, 2, "var hold [][]byte\nfor { hold = append(hold, make([]byte, 1<<26)) }")
+	if f == nil || !strings.Contains(f.Text, "kept") {
+		t.Fatalf("%+v", f)
+	}
+	if out, f := run(t, s, 3, "1 + 1"); out != "= 2\n" || f != nil {
+		t.Fatalf("afterwards: %q %+v", out, f)
+	}
+}
+
+// TestSurvival ends cells in ways that end a Go process: the error says what
+// happened, and every variable is kept.
+func TestSurvival(t *testing.T) {
+	s := start(t)
+	run(t, s, 1, "kept := 1")
+	for what, c := range map[string]struct{ text, want string }{
+		"stack":      {"func down(n int) int { return down(n+1) + 1 }\ndown(0)", "stack overflow"},
+		"closures":   {"var f func(int) int\nf = func(n int) int { defer func() {}(); return f(n+1) + 1 }\nf(0)", "stack overflow"},
+		"methods":    {"type d struct{ n int }\nfunc (x d) down() int { return d{x.n + 1}.down() + 1 }\nd{}.down()", "stack overflow"},
+		"deadlock":   {"ch := make(chan int)\n<-ch", "all goroutines are asleep"},
+		"goroutine":  {"go func() { panic(\"in a goroutine\") }()\nfor {}", "in a goroutine"},
+		"map writes": {"m := map[int]int{}\nvar wg sync.WaitGroup\nfor g := range 4 { wg.Add(1); go func() { for i := range 10000 { m[i] = g }; wg.Done() }() }\nwg.Wait()\npanic(len(m))", "10000"},
 	} {
 		t.Run(what, func(t *testing.T) {
-			run(t, s, 1, "kept := 1")
-			if what == "block" {
-				time.AfterFunc(200*time.Millisecond, s.Interrupt)
-			}
-			_, f := run(t, s, 2, text)
-			if f == nil || !strings.Contains(f.Text, "kept") {
+			_, f := run(t, s, 2, c.text)
+			if f == nil || !strings.Contains(f.Text, c.want) || strings.Contains(f.Text, "lost") {
 				t.Fatalf("%+v", f)
 			}
-			t.Log(f.Text)
-			if out, f := run(t, s, 3, "1 + 1"); out != "= 2\n" || f != nil {
+			if out, f := run(t, s, 3, "kept + 1"); out != "= 2\n" || f != nil {
 				t.Fatalf("afterwards: %q %+v", out, f)
 			}
 		})

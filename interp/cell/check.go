@@ -1,220 +1,347 @@
 package cell
 
 import (
+	"fmt"
 	"go/ast"
 	"go/parser"
-	"go/scanner"
 	"go/token"
 	"go/types"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
 )
 
-// The cell's text stands on lines of its own below these, so that a position's
-// line less the prefix's is the cell's, and the column needs no correction.
-const (
-	declPrefix = "package main\n"
-	bodyPrefix = "package main; func _() {\n"
-	bodySuffix = "\n}\n"
-)
-
-// parse makes two files of the cell: its declarations, and a function of its statements.
-func (k *checked) parse(text []byte) {
-	regions := split(text)
-	decls := declPrefix + string(blank(text, regions, func(r region) bool { return r.decl }))
-	body := bodyPrefix + string(blank(text, regions, func(r region) bool { return !r.decl })) + bodySuffix
-	k.decls = k.file("decls", decls)
-	k.body = k.file("body", body)
-	if len(k.errs.Diagnostics) > 0 {
-		return
-	}
-	k.main = k.body.Decls[0].(*ast.FuncDecl)
-	if len(k.body.Decls) > 1 {
-		k.report(k.body.Decls[1].Pos(), "unexpected }")
-	}
-	if list := k.main.Body.List; len(list) > 0 {
-		k.last, _ = list[len(list)-1].(*ast.ExprStmt)
-	}
-	k.addImports()
-}
-
-func (k *checked) file(name, text string) *ast.File {
-	f, err := parser.ParseFile(k.fset, name, text, parser.SkipObjectResolution)
-	if list, ok := err.(scanner.ErrorList); ok {
-		for _, e := range list {
-			if line, column := k.end(); e.Pos.Line-1 > line {
-				expected, _, _ := strings.Cut(e.Msg, ", found")
-				k.errs.add(line, column, "the cell ends too early: %s", expected)
-				break // what follows is of the same cause
-			}
-			k.errs.add(e.Pos.Line-1, e.Pos.Column, "%s", e.Msg)
-		}
-	}
-	return f
-}
-
-// end is the place behind the cell's last character.
-func (k *checked) end() (line, column int) {
-	text := strings.TrimRight(k.errs.Source, " \t\r\n")
-	return strings.Count(text, "\n") + 1, len(text) - strings.LastIndex(text, "\n")
-}
-
-// position is where pos is in the cell.
-func (k *checked) position(pos token.Pos) (line, column int) {
-	p := k.fset.Position(pos)
-	return p.Line - 1, p.Column
-}
-
-func (k *checked) report(pos token.Pos, format string, args ...any) {
-	line, column := k.position(pos)
-	k.errs.add(line, column, format, args...)
-}
-
-// addImports adds the packages that the cell mentions by their usual names and
-// gives both files every import: an import counts for the whole cell.
-func (k *checked) addImports() {
-	specs := map[string]*ast.ImportSpec{}
-	for _, s := range k.decls.Imports {
-		path, _ := strconv.Unquote(s.Path.Value)
-		name := path[strings.LastIndex(path, "/")+1:]
-		if s.Name != nil {
-			name = s.Name.Name
-		}
-		if name == "." || name == "_" {
-			k.report(s.Pos(), "import %s: name the package by its name or another, not by %s", s.Path.Value, name)
-			continue
-		}
-		specs[name] = s
-	}
-	mention := func(n ast.Node) bool {
-		sel, ok := n.(*ast.SelectorExpr)
-		if !ok {
-			return true
-		}
-		if id, ok := sel.X.(*ast.Ident); ok {
-			path := packageOf()[id.Name]
-			if path != "" && specs[id.Name] == nil && k.live[id.Name] == nil && !k.declares(id.Name) {
-				specs[id.Name] = &ast.ImportSpec{Name: ast.NewIdent(id.Name), Path: &ast.BasicLit{Kind: token.STRING, Value: strconv.Quote(path)}}
-			}
-		}
-		return true
-	}
-	ast.Inspect(k.decls, mention)
-	ast.Inspect(k.body, mention)
-	for _, f := range []*ast.File{k.decls, k.body} {
-		f.Decls = slices.DeleteFunc(f.Decls, func(d ast.Decl) bool {
-			g, ok := d.(*ast.GenDecl)
-			return ok && g.Tok == token.IMPORT
-		})
-		f.Imports = nil
-		g := &ast.GenDecl{Tok: token.IMPORT}
-		for _, s := range specs {
-			g.Specs = append(g.Specs, s)
-			f.Imports = append(f.Imports, s)
-		}
-		if len(g.Specs) > 0 {
-			f.Decls = append([]ast.Decl{g}, f.Decls...)
-		}
-	}
-}
-
-// declares says whether the cell declares the name at package level.
-func (k *checked) declares(name string) bool {
-	for _, d := range k.decls.Decls {
-		switch d := d.(type) {
-		case *ast.FuncDecl:
-			if d.Recv == nil && d.Name.Name == name {
-				return true
-			}
-		case *ast.GenDecl:
-			for _, s := range d.Specs {
-				switch s := s.(type) {
-				case *ast.TypeSpec:
-					if s.Name.Name == name {
-						return true
-					}
-				case *ast.ValueSpec:
-					for _, id := range s.Names {
-						if id.Name == name {
-							return true
-						}
-					}
-				}
-			}
-		}
-	}
-	return false
-}
-
 // check gives every expression its type and reports what Go's compiler would.
-func (k *checked) check() {
+func (k *checking) check() {
 	k.pkg = types.NewPackage("main", "main")
+	k.faults, k.noted = map[*unit]string{}, nil
+	k.keepVariables()
+	declared := k.declared()
 	for name, g := range k.live {
-		if !k.declares(name) {
+		if !declared[name] {
 			k.pkg.Scope().Insert(g.object)
 		}
 	}
 	k.info = &types.Info{
-		Types:      map[ast.Expr]types.TypeAndValue{},
-		Defs:       map[*ast.Ident]types.Object{},
-		Uses:       map[*ast.Ident]types.Object{},
-		Implicits:  map[ast.Node]types.Object{},
-		Selections: map[*ast.SelectorExpr]*types.Selection{},
-		Instances:  map[*ast.Ident]types.Instance{},
+		Types:        map[ast.Expr]types.TypeAndValue{},
+		Defs:         map[*ast.Ident]types.Object{},
+		Uses:         map[*ast.Ident]types.Object{},
+		Implicits:    map[ast.Node]types.Object{},
+		Selections:   map[*ast.SelectorExpr]*types.Selection{},
+		Instances:    map[*ast.Ident]types.Instance{},
+		Scopes:       map[ast.Node]*types.Scope{},
+		FileVersions: map[*ast.File]string{},
 	}
-	conf := types.Config{Importer: k.importer, GoVersion: "go1.26", Error: k.typeError}
-	types.NewChecker(&conf, k.fset, k.pkg, k.info).Files([]*ast.File{k.decls, k.body})
-	if len(k.errs.Diagnostics) == 0 {
-		k.lint()
+	conf := types.Config{Importer: k.importer, GoVersion: goVersion, Error: k.typeError, Sizes: types.SizesFor("gc", "amd64")}
+	types.NewChecker(&conf, k.fset, k.pkg, k.info).Files(k.files(true))
+}
+
+// goVersion is the language that cells are written in.
+const goVersion = "go1.26"
+
+// files is what is checked together; the file that declares the kept variables is
+// for the checker only.
+func (k *checking) files(vars bool) []*ast.File {
+	out := []*ast.File{k.decls}
+	for u := range k.included {
+		out = append(out, k.unitFile(u))
 	}
+	slices.SortFunc(out[1:], func(a, b *ast.File) int { return int(a.Package - b.Package) })
+	if vars && k.vars != nil {
+		out = append(out, k.vars)
+	}
+	if k.body != nil {
+		out = append(out, k.body)
+	}
+	return out
+}
+
+// keepVariables declares, as source, the variables that the cell's declarations
+// see: those of its own statements, and earlier ones whose types are checked again.
+func (k *checking) keepVariables() {
+	again := map[string]bool{}
+	changed := k.changed()
+	for u := range k.included {
+		if u.kind == token.TYPE && !changed[u.names[0]] {
+			again[u.names[0]] = true
+		}
+	}
+	for _, u := range k.own {
+		if u.kind == token.TYPE && !changed[u.names[0]] {
+			again[u.names[0]] = true
+		}
+	}
+	for name, g := range k.live {
+		if g.memory == nil || k.kept[name] != "" || k.defines(name) {
+			continue
+		}
+		parts := map[string]bool{}
+		mentions(g.object.Type(), parts, map[types.Type]bool{})
+		if len(parts) > 0 && subset(parts, again, changed) {
+			k.kept[name] = k.source(g.object.Type())
+		}
+	}
+	k.declareKept()
+}
+
+// subset says whether the parts touch what is checked again and nothing that changed.
+func subset(parts, again, changed map[string]bool) bool {
+	touched := false
+	for name := range parts {
+		if changed[name] {
+			return false
+		}
+		touched = touched || again[name]
+	}
+	return touched
+}
+
+func (k *checking) defines(name string) bool {
+	return slices.ContainsFunc(k.tops, func(id *ast.Ident) bool { return id.Name == name })
+}
+
+// source writes a type as the cell would, with packages by unlikely names.
+func (k *checking) source(t types.Type) string {
+	return types.TypeString(t, func(p *types.Package) string {
+		if p.Path() == "main" {
+			return ""
+		}
+		return packageAlias(p.Path())
+	})
+}
+
+func packageAlias(path string) string {
+	return "pkg__" + strings.NewReplacer("/", "_", ".", "_").Replace(path)
+}
+
+func (k *checking) declareKept() {
+	k.vars = nil
+	if len(k.kept) == 0 {
+		return
+	}
+	var b strings.Builder
+	b.WriteString("package main\n")
+	paths := map[string]bool{}
+	for _, name := range slices.Sorted(maps.Keys(k.kept)) {
+		for path := range allowed() {
+			if strings.Contains(k.kept[name], packageAlias(path)+".") {
+				paths[path] = true
+			}
+		}
+	}
+	for path := range paths {
+		fmt.Fprintf(&b, "import %s %q\n", packageAlias(path), path)
+	}
+	for _, name := range slices.Sorted(maps.Keys(k.kept)) {
+		fmt.Fprintf(&b, "var %s %s\n", name, k.kept[name])
+	}
+	f, err := parser.ParseFile(k.fset, "variables", b.String(), parser.SkipObjectResolution)
+	if err == nil {
+		k.vars = f
+	}
+}
+
+// adjust takes in what the check has shown to depend on the cell, and says
+// whether to check again.
+func (k *checking) adjust() bool {
+	if again := k.dropFaulty(); again {
+		return true
+	}
+	if k.seeVariables() {
+		return true
+	}
+	if k.failed() {
+		return false
+	}
+	for _, u := range k.own {
+		k.depend(u)
+	}
+	for u := range k.included {
+		k.depend(u)
+	}
+	if k.include(k.altered()) {
+		return true
+	}
+	return k.nameColumns()
+}
+
+// dropFaulty leaves out the declarations of earlier cells that no longer compile.
+func (k *checking) dropFaulty() bool {
+	for u, why := range k.faults {
+		delete(k.included, u)
+		for _, name := range u.names {
+			k.dropped[name] = why
+		}
+	}
+	return len(k.faults) > 0
+}
+
+// seeVariables: the cell's functions see the variables that its statements define.
+func (k *checking) seeVariables() (again bool) {
+	if k.body == nil {
+		return false
+	}
+	mentioned := map[string]bool{}
+	for _, u := range k.own {
+		ast.Inspect(u.decl, func(n ast.Node) bool {
+			if id, ok := n.(*ast.Ident); ok {
+				mentioned[id.Name] = true
+			}
+			return true
+		})
+	}
+	for u := range k.included {
+		for name := range u.deps {
+			mentioned[name] = true
+		}
+	}
+	for _, id := range k.tops {
+		obj := k.info.Defs[id]
+		if !mentioned[id.Name] || obj == nil || k.owns(id.Name) || obj.Type() == nil || obj.Type() == types.Typ[types.Invalid] {
+			continue
+		}
+		if t := k.source(obj.Type()); k.kept[id.Name] != t && !strings.Contains(t, "invalid type") {
+			k.kept[id.Name] = t
+			again = true
+		}
+	}
+	return again
+}
+
+// altered is the names that mean something of another type than before: what
+// depends on them is to be checked again.
+func (k *checking) altered() map[string]bool {
+	out := map[string]bool{}
+	note := func(name string, t types.Type) {
+		if g := k.live[name]; g != nil && k.source(g.object.Type()) != k.source(t) {
+			out[name] = true
+		}
+	}
+	for _, u := range k.own {
+		if u.recv != "" {
+			continue
+		}
+		for _, name := range u.names {
+			if obj := k.pkg.Scope().Lookup(name); obj != nil {
+				note(name, obj.Type())
+			}
+			if k.broken[name] != "" {
+				out[name] = true
+			}
+		}
+	}
+	for _, id := range k.tops {
+		if obj := k.info.Defs[id]; obj != nil {
+			note(id.Name, obj.Type())
+			if k.broken[id.Name] != "" {
+				out[id.Name] = true
+			}
+		}
+	}
+	return out
 }
 
 // typeError reports a mistake, but for those that a notebook allows: unused
 // variables and imports, and a value as the last line.
-func (k *checked) typeError(err error) {
+func (k *checking) typeError(err error) {
 	e := err.(types.Error)
-	if e.Soft && strings.Contains(e.Msg, "not used") {
+	if e.Soft && (strings.Contains(e.Msg, "not used") || strings.Contains(e.Msg, "declared and not")) {
 		return
 	}
 	if strings.HasSuffix(e.Msg, "is not used") && k.last != nil && e.Pos >= k.last.Pos() && e.Pos < k.last.End() {
 		return
 	}
-	msg := e.Msg
-	if path, ok := strings.CutPrefix(msg, "could not import "); ok {
-		path, _, _ = strings.Cut(path, " ")
-		msg = notAllowed(path).Error()
+	if u := k.unitAt(e.Pos); u != nil {
+		k.fault(u, e)
+		return
 	}
+	msg := k.explain(e.Msg)
 	if e.Pos == token.NoPos {
 		k.errs.add(1, 1, "%s", msg)
 		return
 	}
+	if k.fset.Position(e.Pos).Filename == "variables" {
+		return // said where the variable is defined
+	}
 	k.report(e.Pos, "%s", msg)
 }
 
+// unitAt is the declaration of an earlier cell that pos is in, or nil.
+func (k *checking) unitAt(pos token.Pos) *unit {
+	for u := range k.included {
+		if pos >= u.decl.Pos() && pos < u.decl.End() {
+			return u
+		}
+	}
+	return nil
+}
+
+// fault notes that a declaration of an earlier cell no longer compiles.
+func (k *checking) fault(u *unit, e types.Error) {
+	if k.faults[u] == "" {
+		cell, line, _ := k.Position(e.Pos)
+		k.faults[u] = fmt.Sprintf("%s of cell %d no longer compiles since cell %d (line %d there: %s); define it again", u.names[0], cell, k.n, line, e.Msg)
+	}
+}
+
+// explain says more than go/types where a notebook needs it.
+func (k *checking) explain(msg string) string {
+	if path, ok := strings.CutPrefix(msg, "could not import "); ok {
+		path, _, _ = strings.Cut(path, " ")
+		return notAllowed(path).Error()
+	}
+	if name, ok := strings.CutPrefix(msg, "undefined: "); ok {
+		if why := k.dropped[name]; why != "" {
+			return why
+		}
+		if why := k.broken[name]; why != "" {
+			return why
+		}
+		if why, ok := shadowed[name]; ok {
+			return msg + ": " + why
+		}
+	}
+	return msg
+}
+
+// shadowed explains packages that are mentioned without an import.
+var shadowed = map[string]string{
+	"os": `a cell reads and writes no files: the data is in ds.Open`, "log": "print with fmt.Println",
+	"reflect": "write it with generics or a type switch", "http": "a cell has no network",
+	"exec": "a cell starts no programs", "unsafe": "write it in plain Go", "runtime": "a cell does not see the process it runs in",
+}
+
 // lint refuses what Go allows and a cell must not.
-func (k *checked) lint() {
+func (k *checking) lint() {
 	for id, obj := range k.info.Uses {
 		if obj.Pkg() == nil || obj.Pkg() == k.pkg || obj.Parent() != obj.Pkg().Scope() {
 			continue
 		}
-		if why := allowed()[obj.Pkg().Path()][obj.Name()]; why != "" {
+		if why := allowed()[obj.Pkg().Path()][obj.Name()]; why != "" && k.unitAt(id.Pos()) == nil {
 			k.report(id.Pos(), "%s.%s is not available in a cell: %s", obj.Pkg().Name(), obj.Name(), why)
 		}
 	}
 	for _, d := range k.decls.Decls {
-		if f, ok := d.(*ast.FuncDecl); ok && f.Recv == nil && f.Name.Name == "init" {
+		f, ok := d.(*ast.FuncDecl)
+		if !ok {
+			continue
+		}
+		if f.Recv == nil && f.Name.Name == "init" && !k.whole {
 			k.report(f.Name.Pos(), "a cell has no init function: write its statements in the cell")
 		}
+		if f.Body == nil {
+			k.report(f.Name.Pos(), "the function %s has no body", f.Name.Name)
+		}
 	}
-	for _, f := range []*ast.File{k.decls, k.body} {
-		ast.Inspect(f, k.dropped)
-		ast.Inspect(f, k.concurrent)
+	ast.Inspect(k.decls, k.dropping)
+	if k.body != nil {
+		ast.Inspect(k.body, k.dropping)
 	}
 }
 
-// dropped reports a statement that makes a value of the vocabulary and drops it.
-func (k *checked) dropped(n ast.Node) bool {
+// dropping reports a statement that makes a value of the vocabulary and drops it.
+func (k *checking) dropping(n ast.Node) bool {
 	s, ok := n.(*ast.ExprStmt)
 	if !ok || s == k.last {
 		return true
@@ -225,18 +352,71 @@ func (k *checked) dropped(n ast.Node) bool {
 	return true
 }
 
-// concurrent refuses goroutines: a panic in one ends the process that runs cells.
-func (k *checked) concurrent(n ast.Node) bool {
-	if g, ok := n.(*ast.GoStmt); ok {
-		k.report(g.Pos(), "goroutines are not available in a cell: call the function; plans run on every core by themselves")
-	}
-	return true
-}
-
 // vocabularyType is the name of a type of the vocabulary, or "".
 func vocabularyType(t types.Type) string {
+	if t == nil {
+		return ""
+	}
 	if n, ok := types.Unalias(t).(*types.Named); ok && n.Obj().Pkg() != nil && n.Obj().Pkg().Path() == vocabularyPath {
 		return n.Obj().Name()
 	}
 	return ""
+}
+
+// columns are the types of the vocabulary whose values a table calls as their
+// variables are called.
+var columns = []string{"Number", "Bool", "Category", "Date", "Event", "Events", "Split", "Concepts"}
+
+// nameColumns adds As("x") to what the cell's statements assign to a new variable
+// x, unless the analyst named it.
+func (k *checking) nameColumns() bool {
+	if k.named || k.body == nil {
+		return false
+	}
+	k.named = true
+	changed := false
+	for _, s := range k.main.Body.List {
+		switch s := s.(type) {
+		case *ast.AssignStmt:
+			if s.Tok == token.DEFINE {
+				changed = k.nameEach(s.Lhs, s.Rhs) || changed
+			}
+		case *ast.DeclStmt:
+			for _, spec := range s.Decl.(*ast.GenDecl).Specs {
+				if v, ok := spec.(*ast.ValueSpec); ok {
+					lhs := make([]ast.Expr, len(v.Names))
+					for i, id := range v.Names {
+						lhs[i] = id
+					}
+					changed = k.nameEach(lhs, v.Values) || changed
+				}
+			}
+		}
+	}
+	return changed
+}
+
+func (k *checking) nameEach(lhs, rhs []ast.Expr) (changed bool) {
+	if len(lhs) != len(rhs) {
+		return false
+	}
+	for i, x := range rhs {
+		id, _ := lhs[i].(*ast.Ident)
+		c, isCall := ast.Unparen(x).(*ast.CallExpr)
+		if id == nil || k.info.Defs[id] == nil || !isCall || !slices.Contains(columns, vocabularyType(k.info.TypeOf(x))) {
+			continue
+		}
+		sel, ok := c.Fun.(*ast.SelectorExpr)
+		if ok && sel.Sel.Name == "As" {
+			continue
+		}
+		at := c.Lparen
+		rhs[i] = &ast.CallExpr{
+			Fun:    &ast.SelectorExpr{X: x, Sel: &ast.Ident{NamePos: x.Pos(), Name: "As"}},
+			Lparen: at, Rparen: c.Rparen,
+			Args: []ast.Expr{&ast.BasicLit{ValuePos: at, Kind: token.STRING, Value: strconv.Quote(id.Name)}},
+		}
+		changed = true
+	}
+	return changed
 }

@@ -11,16 +11,24 @@ import (
 type Compiler struct {
 	fset     *token.FileSet
 	importer *importer
-	live     map[string]*global      // what the names mean now
-	imported map[string]bool         // import paths that the running process has been told of
-	versions map[string]int          // how many globals have had the name
-	types    map[types.Object]string // every type a cell declared, redefined ones too, in lowered code
+	live     map[string]*global // what the names mean now
+	units    []*unit            // the declarations that are live, methods too
+	broken   map[string]string  // why a declaration of an earlier cell is no longer one
+	versions map[string]int     // how often a type of the name has changed
+	lines    map[string]origin  // file names of the file set
 }
 
 // global is an object that a cell declared at its top level.
 type global struct {
-	object types.Object
-	name   string // in lowered code
+	object types.Object // as later cells see it
+	memory *types.Var   // of a variable: where it is kept
+	cell   int
+}
+
+// origin is where a file of the file set comes from.
+type origin struct {
+	cell int
+	skip int // lines before the cell's first
 }
 
 // New begins a notebook.
@@ -35,9 +43,10 @@ func (c *Compiler) Reset() {
 	c.fset = token.NewFileSet()
 	c.importer = newImporter(c.fset)
 	c.live = map[string]*global{}
-	c.imported = map[string]bool{}
+	c.units = nil
+	c.broken = map[string]string{}
 	c.versions = map[string]int{}
-	c.types = map[types.Object]string{}
+	c.lines = map[string]origin{}
 }
 
 // Names is the variables, functions and types that are live, in alphabetical order.
@@ -50,57 +59,99 @@ func (c *Compiler) Names() []string {
 	return out
 }
 
-// Program is a compiled cell. Source is evaluated first; then the function named
-// Entry is called.
+// FileSet has the positions of every program.
+func (c *Compiler) FileSet() *token.FileSet { return c.fset }
+
+// Position says which cell, line and column a position of a program is at. The
+// cell is 0 for code that is not a cell's.
+func (c *Compiler) Position(pos token.Pos) (cell, line, column int) {
+	p := c.fset.Position(pos)
+	o, ok := c.lines[p.Filename]
+	if !ok {
+		return 0, p.Line, p.Column
+	}
+	return o.cell, p.Line - o.skip, p.Column
+}
+
+// Program is a compiled cell: the seam between the compiler and what executes
+// it. It is Go that has been checked, with its types; package exec runs it by way
+// of go/ssa, another executor may print it or generate code from it.
+//
+// What differs from the text of the cell is little: variables of the cell's top
+// level are variables of the package Vars, their definitions assignments, and the
+// last expression is assigned to Results. Functions and types of earlier cells
+// that the cell's declarations change are among Files again, checked against them.
 type Program struct {
-	Source string
-	Entry  string
+	Cell    int
+	Package *types.Package // the cell's functions, types and constants
+	Vars    *types.Package // its variables; one that is kept since an earlier cell has the name and type of the old one
+	Files   []*ast.File
+	Info    *types.Info
+	Entry   string       // the function that runs the cell, in Package
+	Main    bool         // a whole program was given: run its initialisation first
+	Results []*types.Var // of Vars: the values of the last expression
+
+	// Versions tells types of the same name apart: a type that is declared again,
+	// unchanged, keeps its version, and values of it live on.
+	Versions map[types.Object]string
 
 	compiler *Compiler
 	globals  map[string]*global
-	imports  []string
+	units    []*unit
+	dropped  map[string]string
+	versions map[string]int
 }
 
 // Commit makes the cell's declarations known to later cells.
 func (p *Program) Commit() {
-	for name, g := range p.globals {
-		p.compiler.live[name] = g
-		if _, ok := g.object.(*types.TypeName); ok {
-			p.compiler.types[g.object] = g.name
-		}
+	c := p.compiler
+	for name, why := range p.dropped {
+		c.broken[name] = why
+		delete(c.live, name)
 	}
-	for _, path := range p.imports {
-		p.compiler.imported[path] = true
+	for name, g := range p.globals {
+		c.live[name] = g
+		delete(c.broken, name)
+	}
+	c.replace(p.units)
+	for name, v := range p.versions {
+		c.versions[name] = v
 	}
 }
 
 // Compile compiles the text of cell number n. An error is an *Errors.
 func (c *Compiler) Compile(n int, text string) (*Program, error) {
-	k := &checked{Compiler: c, errs: &Errors{Cell: n, Source: text}, n: n}
+	k := newChecking(c, n, text)
 	k.parse([]byte(text))
-	if len(k.errs.Diagnostics) == 0 {
+	for round := 0; ; round++ {
+		if k.failed() {
+			return nil, k.errs.sorted()
+		}
 		k.check()
+		if again := k.adjust(); !again || round == maxRounds {
+			break
+		}
+		k.errs.Diagnostics = nil
 	}
-	if len(k.errs.Diagnostics) > 0 {
+	if !k.failed() {
+		k.lint()
+	}
+	if k.failed() {
 		return nil, k.errs.sorted()
 	}
-	l := newLowering(k)
-	p := l.program()
-	if len(k.errs.Diagnostics) > 0 {
+	p := k.lower()
+	if k.failed() {
 		return nil, k.errs.sorted()
 	}
 	return p, nil
 }
 
-// checked is a cell on its way: parsed, then with types.
-type checked struct {
-	*Compiler
-	n     int
-	errs  *Errors
-	decls *ast.File // declarations
-	body  *ast.File // one function with the statements
-	main  *ast.FuncDecl
-	info  *types.Info
-	pkg   *types.Package
-	last  *ast.ExprStmt // the expression that the cell displays, or nil
-}
+// maxRounds bounds how often a cell is checked: each round takes in what the last
+// one found to depend on the cell.
+const maxRounds = 12
+
+// IsNotebookVar says whether a variable is of a notebook's top level.
+func IsNotebookVar(obj types.Object) bool { return obj.Pkg() != nil && obj.Pkg().Name() == varsName }
+
+// varsName is the name of the packages of variables.
+const varsName = "notebook"

@@ -38,9 +38,9 @@ func Completeness(text string) (status, indent string) {
 	case open || depth > 0 || continues(last):
 		return "incomplete", strings.Repeat("\t", max(depth, 0))
 	}
-	k := &checked{Compiler: New(), errs: &Errors{Source: text}}
+	k := newChecking(blankCompiler(), 0, text)
 	k.parse([]byte(text))
-	if len(k.errs.Diagnostics) > 0 {
+	if k.failed() {
 		return "invalid", ""
 	}
 	return "complete", ""
@@ -56,4 +56,9 @@ func continues(tok token.Token) bool {
 		return false
 	}
 	return tok.IsOperator() || tok.IsKeyword()
+}
+
+// blankCompiler can parse, and nothing else.
+func blankCompiler() *Compiler {
+	return &Compiler{fset: token.NewFileSet(), live: map[string]*global{}, lines: map[string]origin{}}
 }

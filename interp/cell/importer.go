@@ -20,7 +20,7 @@ import (
 	"weir/datasets/plan"
 )
 
-//go:embed std/*.gz std/allowed.txt
+//go:embed std/*.gz std/*.txt
 var std embed.FS
 
 // vocabularyPath is the import path of the package that cells know as ds.
@@ -73,7 +73,12 @@ type importer struct {
 }
 
 func newImporter(fset *token.FileSet) *importer {
-	return &importer{fset, map[string]*types.Package{"unsafe": types.Unsafe}, map[string]bool{}}
+	im := &importer{fset, map[string]*types.Package{"unsafe": types.Unsafe}, map[string]bool{"unsafe": true}}
+	// Export data of other packages mention iter: it must be the one with source.
+	if _, err := im.load("iter"); err != nil {
+		panic(err)
+	}
+	return im
 }
 
 // Import implements types.Importer.
@@ -88,7 +93,9 @@ func (im *importer) Import(path string) (*types.Package, error) {
 }
 
 func (im *importer) load(path string) (p *types.Package, err error) {
-	if path == vocabularyPath || strings.HasPrefix(path, vocabularyPath+"/") {
+	if FromSource(path) {
+		p, err = im.generic(path)
+	} else if path == vocabularyPath || strings.HasPrefix(path, vocabularyPath+"/") {
 		p, err = im.source(path)
 	} else {
 		p, err = im.exportData(path)

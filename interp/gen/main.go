@@ -5,6 +5,7 @@
 //
 //	../cell/std/allowed.txt      the list itself, for errors
 //	../cell/std/NAME.export.gz   export data of each package, for go/types
+//	../cell/std/NAME.source.gz   source of each package of generic functions
 //	../speaker/std/NAME.go       symbols of each package, for yaegi
 //
 // Run it with go generate ./interp after a change of allowed.txt or of the Go version.
@@ -23,6 +24,7 @@ import (
 
 	"github.com/traefik/yaegi/extract"
 	"golang.org/x/tools/go/gcexportdata"
+	"golang.org/x/tools/txtar"
 )
 
 func main() {
@@ -33,11 +35,41 @@ func main() {
 	packages, denied := parse(string(list))
 	exports := exportFiles(packages)
 	for _, p := range packages {
+		if fromSource[p] {
+			check(os.WriteFile("cell/std/"+p+".source.gz", sourceData(p), 0o644))
+			continue
+		}
 		name := strings.ReplaceAll(p, "/", "_")
 		check(os.WriteFile("cell/std/"+name+".export.gz", exportData(exports[p]), 0o644))
 		check(os.WriteFile("speaker/std/"+name+".go", symbols(p, "std", denied[p]), 0o644))
 	}
 	check(os.WriteFile("speaker/vocabulary_symbols.go", vocabulary(), 0o644))
+}
+
+// fromSource are the packages of generic functions, which are run from their
+// source (cell.FromSource). iter is written anew: the library's needs the runtime.
+var fromSource = map[string]bool{"cmp": true, "iter": true, "maps": true, "slices": true}
+
+// sourceData is the package's files as a txtar archive.
+func sourceData(path string) []byte {
+	dir := "gen/" + path
+	if path != "iter" {
+		out, err := exec.Command("go", "list", "-f", "{{.Dir}}", path).Output()
+		check(err)
+		dir = strings.TrimSpace(string(out))
+	}
+	names, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	check(err)
+	var a txtar.Archive
+	for _, name := range names {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		text, err := os.ReadFile(name)
+		check(err)
+		a.Files = append(a.Files, txtar.File{Name: filepath.Base(name), Data: text})
+	}
+	return compressed(txtar.Format(&a))
 }
 
 // parse reads the lines of allowed.txt.
@@ -77,6 +109,10 @@ func exportData(file string) []byte {
 	check(err)
 	data, err := io.ReadAll(r)
 	check(err)
+	return compressed(data)
+}
+
+func compressed(data []byte) []byte {
 	var b bytes.Buffer
 	z, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
 	check(err)

@@ -1,6 +1,7 @@
-// Package speaker is what runs inside the child process that runs cells: an
-// interpreter with the symbols that cells may use, and nothing else. Main is the
-// process; it is started by interp and talks to it in the messages of wire.go.
+// Package speaker is what runs inside the child process that runs cells: the cell
+// compiler, an executor with the symbols that cells may use, and nothing else.
+// Main is the process; it is started by interp and talks to it in the messages of
+// wire.go.
 //
 // The process holds no data. It confines itself before it runs anything of a
 // cell's, and refuses to run when it cannot.
@@ -8,19 +9,19 @@ package speaker
 
 import (
 	"fmt"
+	"go/token"
 	"io"
-	"io/fs"
 	"math"
 	"os"
 	"reflect"
 	"runtime/debug"
+	"strings"
 	"sync/atomic"
-
-	"github.com/traefik/yaegi/interp"
 
 	"weir/datasets/plan"
 	"weir/interp/cell"
 	"weir/interp/confine"
+	"weir/interp/exec"
 	"weir/interp/speaker/std"
 )
 
@@ -52,16 +53,16 @@ func Main() error {
 }
 
 // vocabulary is the symbols of weir/datasets; vocabulary_symbols.go fills it.
-var vocabulary = interp.Exports{}
+var vocabulary = map[string]map[string]reflect.Value{}
 
 type speaker struct {
 	*Channel
-	interp   *interp.Interpreter
+	compiler *cell.Compiler
+	exec     *exec.Executor
 	out, err *counter
 	runs     chan Run
 	answers  chan Answer
-	stop     int32 // read by lowered code at each checkpoint, so a plain variable
-	at       plan.Position
+	stop     atomic.Bool // of the cell that runs
 	results  map[plan.ID]*plan.Result
 	last     bool // the cell's last expression is being displayed
 }
@@ -75,30 +76,12 @@ func newSpeaker() *speaker {
 		answers: make(chan Answer),
 		results: map[plan.ID]*plan.Result{},
 	}
-	s.interp = interp.New(interp.Options{
-		Stdin: noInput{}, Stdout: s.out,
-		Stderr:               io.Discard, // yaegi writes its own frames of a panic there
-		SourcecodeFilesystem: noFiles{},
-	})
-	s.use(std.Symbols)
-	s.use(vocabulary)
-	s.use(interp.Exports{cell.RuntimePath + "/runtime": {
-		"At":      reflect.ValueOf(s.mark),
-		"Display": reflect.ValueOf(s.display),
-		"Stop":    reflect.ValueOf(&s.stop),
-		"Halt":    reflect.ValueOf(s.halt),
-
-		"Builtin_print":   reflect.ValueOf(func(v ...any) { fmt.Fprint(s.err, v...) }),
-		"Builtin_println": reflect.ValueOf(func(v ...any) { fmt.Fprintln(s.err, v...) }),
-	}})
+	s.compiler = cell.New()
+	s.exec = exec.New(s.compiler.FileSet(), std.Symbols, vocabulary)
+	s.exec.Stdout, s.exec.Stderr = s.out, s.err
+	s.exec.Before = s.mark
 	plan.Connect(s)
 	return s
-}
-
-func (s *speaker) use(e interp.Exports) {
-	if err := s.interp.Use(e); err != nil {
-		panic(err)
-	}
 }
 
 // send tells the session something. Without a session there is nothing to do.
@@ -118,9 +101,10 @@ func (s *speaker) listen() {
 		}
 		switch {
 		case c.Stop:
-			atomic.StoreInt32(&s.stop, 1)
+			s.stop.Store(true)
+			s.exec.Stop()
 		case c.Run != nil:
-			atomic.StoreInt32(&s.stop, 0)
+			s.stop.Store(false)
 			s.runs <- *c.Run
 		case c.Answer != nil:
 			s.answers <- *c.Answer
@@ -140,70 +124,102 @@ func (c *counter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-type noInput struct{}
-
-func (noInput) Read([]byte) (int, error) { return 0, io.EOF }
-
-// noFiles is a file system without files: yaegi would read imports from the disk.
-type noFiles struct{}
-
-func (noFiles) Open(string) (fs.File, error) { return nil, fs.ErrNotExist }
-
-// mark notes which statement runs.
-func (s *speaker) mark(cell, line int) {
-	s.at = plan.Position{Cell: cell, Line: line}
-	plan.Mark(s.at)
-}
-
-// halted is what ends a cell that is to stop.
-type halted struct{}
-
-func (s *speaker) halt() { panic(halted{}) }
-
-// run evaluates a cell and calls it.
-func (s *speaker) run(r Run) *Done {
-	if _, err := s.eval(r.Source); err != nil {
-		return &Done{Failed: s.failure(err)}
-	}
-	_, err := s.eval(r.Entry + "()")
-	return &Done{Evaluated: true, Failed: s.failure(err)}
-}
-
-// eval catches the panics that yaegi itself does not.
-func (s *speaker) eval(source string) (v reflect.Value, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = interp.Panic{Value: p}
-		}
-	}()
-	return s.interp.Eval(source)
-}
-
-func (s *speaker) failure(err error) *Failure {
-	if err == nil {
+// mark has each call of the vocabulary note where in which cell it stands.
+func (s *speaker) mark(path string, at token.Pos) func() {
+	if path != "weir/datasets" {
 		return nil
 	}
-	p, ok := err.(interp.Panic)
-	if !ok {
-		return &Failure{Kind: Internal, Text: err.Error(), At: s.at}
+	cell, line, _ := s.compiler.Position(at)
+	return func() { plan.Mark(plan.Position{Cell: cell, Line: line}) }
+}
+
+// halted is what ends a cell that is to stop while it waits for an answer.
+type halted struct{}
+
+// run compiles a cell and runs it.
+func (s *speaker) run(r Run) *Done {
+	p, err := s.compiler.Compile(r.Cell, r.Text)
+	if err != nil {
+		return &Done{Failed: &Failure{Kind: Internal, Text: "the speaker cannot compile what the session could: " + err.Error()}}
 	}
-	f := &Failure{Kind: Panicked, At: s.at}
+	if err := s.exec.Load(p); err != nil {
+		return &Done{Failed: s.unsupported(r.Cell, err.(*exec.Refusal))}
+	}
+	p.Commit()
+	return &Done{Evaluated: true, Failed: s.failure(s.execute(p))}
+}
+
+func (s *speaker) execute(p *cell.Program) error {
+	if p.Main {
+		if err := s.exec.Run(p, "init"); err != nil {
+			return err
+		}
+	}
+	if s.stop.Load() {
+		return halt
+	}
+	if err := s.exec.Run(p, p.Entry); err != nil {
+		return err
+	}
+	var values []any
+	for _, v := range p.Results {
+		values = append(values, s.exec.Take(v))
+	}
+	return s.display(values)
+}
+
+func (s *speaker) unsupported(n int, r *exec.Refusal) *Failure {
+	cell, line, column := s.compiler.Position(r.At)
+	if cell != n {
+		line, column = 1, 1
+	}
+	return &Failure{Kind: Unsupported, Text: r.Text, At: plan.Position{Cell: n, Line: line}, Column: column}
+}
+
+var halt = &Failure{Kind: Interrupted, Text: "the cell was interrupted"}
+
+func (s *speaker) failure(err error) *Failure {
+	switch err := err.(type) {
+	case nil:
+		return nil
+	case *Failure:
+		return err
+	case *exec.Panic:
+		return s.panicked(err)
+	}
+	return &Failure{Kind: Internal, Text: err.Error()}
+}
+
+// panicked says how a cell's code ended, and where.
+func (s *speaker) panicked(p *exec.Panic) *Failure {
+	f := &Failure{Kind: Panicked}
+	for _, c := range p.Calls {
+		cell, line, _ := s.compiler.Position(c.At)
+		if cell > 0 {
+			f.Calls = append(f.Calls, Call{c.Func, plan.Position{Cell: cell, Line: line}})
+		}
+	}
+	if len(f.Calls) > 0 {
+		f.At = f.Calls[0].At
+	}
+	if p.Halted() {
+		f.Kind, f.Text, f.Calls = Interrupted, halt.Text, nil
+		return f
+	}
 	switch v := p.Value.(type) {
 	case halted:
-		f.Kind, f.Text = Interrupted, "the cell was interrupted"
+		f.Kind, f.Text, f.Calls = Interrupted, halt.Text, nil
 	case *plan.Error:
-		f.Kind, f.Text, f.Way = Mistaken, v.Error(), v.Way
+		f.Kind, f.Text, f.Way, f.Calls = Mistaken, v.Error(), v.Way, nil
 		if v.At != (plan.Position{}) {
 			f.At = v.At
 		}
 	case *plan.Refusal:
-		f.Kind, f.Text, f.Way = Refused, v.Error(), v.Way
+		f.Kind, f.Text, f.Way, f.Calls = Refused, v.Error(), v.Way, nil
 	case *Failure:
 		return v
-	case error:
-		f.Text = v.Error()
 	default:
-		f.Text = fmt.Sprint(v)
+		f.Text = s.exec.PanicText(p)
 	}
 	return f
 }
@@ -244,41 +260,42 @@ func (s *speaker) ask(a Ask) (*plan.Result, error) {
 func (f *Failure) Error() string { return f.Text }
 
 // display shows the values of a cell's last expression.
-func (s *speaker) display(values ...any) {
+func (s *speaker) display(values []any) error {
 	s.last = true
 	defer func() { s.last = false }()
-	var plainText string
-	for i, v := range values {
+	var lines []string
+	for _, v := range values {
 		if shown, ok := v.(interface{ Show() }); ok && inVocabulary(v) {
-			shown.Show()
+			if err := s.exec.Protect(shown.Show); err != nil {
+				return err
+			}
 			continue
 		}
-		if i > 0 && plainText != "" {
-			plainText += "\n"
+		line, err := s.text(v)
+		if err != nil {
+			return err
 		}
-		plainText += text(v)
+		lines = append(lines, line)
 	}
-	if plainText != "" {
-		s.send(Event{Text: &Text{plainText}})
+	if len(lines) > 0 {
+		s.send(Event{Text: &Text{strings.Join(lines, "\n")}})
 	}
+	return nil
 }
 
 func inVocabulary(v any) bool { return reflect.TypeOf(v).PkgPath() == "weir/datasets" }
 
 // text is a value as a notebook shows it.
-func text(v any) string {
+func (s *speaker) text(v any) (string, error) {
 	switch v := v.(type) {
 	case nil:
-		return "nil"
+		return "nil", nil
 	case string:
-		return fmt.Sprintf("%q", v)
+		return fmt.Sprintf("%q", v), nil
 	case float64:
 		if v == math.Trunc(v) && math.Abs(v) < 1e15 {
-			return fmt.Sprintf("%.1f", v)
+			return fmt.Sprintf("%.1f", v), nil
 		}
-		return fmt.Sprint(v)
-	case fmt.Stringer, error:
-		return fmt.Sprint(v)
 	}
-	return fmt.Sprint(v)
+	return s.exec.Text(v)
 }

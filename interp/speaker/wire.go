@@ -27,10 +27,11 @@ type Command struct {
 	Stop   bool    `json:"stop,omitempty"`   // end the cell that runs
 }
 
-// Run is a compiled cell: Source is evaluated, then Entry is called.
+// Run is a cell that the session's compiler has accepted. The speaker compiles it
+// again, against the same earlier cells.
 type Run struct {
-	Source string `json:"source"`
-	Entry  string `json:"entry"`
+	Cell int    `json:"cell"`
+	Text string `json:"text"`
 }
 
 // Answer answers an Ask.
@@ -83,6 +84,15 @@ type Failure struct {
 	Text string        `json:"text"`
 	Way  string        `json:"way,omitempty"`
 	At   plan.Position `json:"at"`
+
+	Column int    `json:"column,omitempty"` // of an unsupported construct
+	Calls  []Call `json:"calls,omitempty"`  // that were running, innermost first
+}
+
+// Call is a function of a cell that was running, and where it was.
+type Call struct {
+	Func string        `json:"func"`
+	At   plan.Position `json:"at"`
 }
 
 // Kinds of failure.
@@ -92,6 +102,7 @@ const (
 	Refused     = "refused"     // numbers of a refused result were read
 	Interrupted = "interrupted" // the cell was stopped
 	Internal    = "internal"    // weir failed
+	Unsupported = "unsupported" // the cell holds a construct that cannot be run exactly
 )
 
 // maxMessage bounds a message in either direction, in bytes.

@@ -1,0 +1,367 @@
+package cell
+
+import (
+	"bytes"
+	"fmt"
+	"go/ast"
+	"go/printer"
+	"go/token"
+	"go/types"
+	"slices"
+)
+
+// unit is a declaration that can be checked again: when what it depends on is
+// redefined, it is compiled against the new definition.
+type unit struct {
+	names []string // that it declares; for a method "T.m"
+	recv  string   // of a method: its receiver's type
+	kind  token.Token
+	decl  ast.Decl
+	specs map[string]*ast.ImportSpec
+	deps  map[string]bool // names of package level that it depends on
+	cell  int
+	text  string
+}
+
+// unitsOf takes the declarations of a cell apart, so that each can be replaced.
+func (k *checking) unitsOf(f *ast.File) []*unit {
+	var out []*unit
+	for _, d := range f.Decls {
+		u := &unit{decl: d, specs: k.specs, cell: k.n}
+		switch d := d.(type) {
+		case *ast.FuncDecl:
+			u.kind = token.FUNC
+			u.names = []string{d.Name.Name}
+			if d.Recv != nil && len(d.Recv.List) > 0 {
+				u.recv = receiver(d.Recv.List[0].Type)
+				u.names[0] = u.recv + "." + d.Name.Name
+			}
+			out = append(out, u)
+		case *ast.GenDecl:
+			switch d.Tok {
+			case token.TYPE:
+				for _, s := range d.Specs {
+					one := &ast.GenDecl{TokPos: d.TokPos, Tok: token.TYPE, Specs: []ast.Spec{s}, Doc: d.Doc}
+					name := s.(*ast.TypeSpec).Name.Name
+					out = append(out, &unit{kind: token.TYPE, names: []string{name}, decl: one, specs: k.specs, cell: k.n})
+				}
+			case token.CONST, token.VAR:
+				u.kind = d.Tok
+				for _, s := range d.Specs {
+					for _, id := range specNames(s) {
+						u.names = append(u.names, id.Name)
+					}
+				}
+				out = append(out, u)
+			}
+		}
+	}
+	for _, u := range out {
+		u.text = k.print(u.decl)
+	}
+	return out
+}
+
+func (k *checking) print(d ast.Decl) string {
+	var b bytes.Buffer
+	if err := printer.Fprint(&b, token.NewFileSet(), d); err != nil {
+		return fmt.Sprintf("%p", d)
+	}
+	return b.String()
+}
+
+// receiver is the name of a method's receiver type.
+func receiver(x ast.Expr) string {
+	switch x := x.(type) {
+	case *ast.StarExpr:
+		return receiver(x.X)
+	case *ast.ParenExpr:
+		return receiver(x.X)
+	case *ast.IndexExpr:
+		return receiver(x.X)
+	case *ast.IndexListExpr:
+		return receiver(x.X)
+	case *ast.Ident:
+		return x.Name
+	}
+	return ""
+}
+
+// invade includes what depends on the types and constants that the cell declares,
+// and the types that it gives methods.
+func (k *checking) invade() {
+	names := map[string]bool{}
+	for _, u := range k.own {
+		switch {
+		case u.recv != "" && !k.owns(u.recv):
+			names[u.recv] = true
+		case u.kind == token.TYPE || u.kind == token.CONST:
+			for _, name := range u.names {
+				names[name] = true
+			}
+		}
+	}
+	k.include(names)
+}
+
+// owns says whether the cell itself declares the name.
+func (k *checking) owns(name string) bool {
+	return slices.ContainsFunc(k.own, func(u *unit) bool { return slices.Contains(u.names, name) })
+}
+
+// include adds the live declarations that depend on the names, and those that
+// depend on them.
+func (k *checking) include(names map[string]bool) (grown bool) {
+	for changed := true; changed; {
+		changed = false
+		for _, u := range k.units {
+			if k.included[u] || k.replaced(u) || !k.affected(u, names) {
+				continue
+			}
+			k.included[u], changed, grown = true, true, true
+			for _, name := range u.names {
+				names[name] = true
+			}
+		}
+	}
+	return grown
+}
+
+func (k *checking) affected(u *unit, names map[string]bool) bool {
+	if u.recv != "" && names[u.recv] {
+		return true
+	}
+	for _, name := range u.names { // a type that gets methods
+		if names[name] {
+			return true
+		}
+	}
+	for name := range u.deps {
+		if names[name] {
+			return true
+		}
+	}
+	return false
+}
+
+// replaced says whether the cell declares what u declares.
+func (k *checking) replaced(u *unit) bool {
+	if len(u.names) > 1 {
+		return false // a group of constants: its other names live on
+	}
+	if k.dropped[u.names[0]] != "" {
+		return true
+	}
+	return k.owns(u.names[0]) || slices.ContainsFunc(k.tops, func(id *ast.Ident) bool { return id.Name == u.names[0] })
+}
+
+// file is the unit as a file of its own. A name of a group that has been declared
+// again elsewhere is blank.
+func (k *checking) unitFile(u *unit) *ast.File {
+	f := &ast.File{Name: ast.NewIdent("main"), Package: u.decl.Pos(), FileStart: u.decl.Pos(), FileEnd: u.decl.End()}
+	decl := u.decl
+	if g, ok := decl.(*ast.GenDecl); ok && len(u.names) > 1 {
+		decl = k.withoutRedeclared(g)
+	}
+	f.Decls = []ast.Decl{decl}
+	setImports(f, used(u.decl, u.specs))
+	return f
+}
+
+// used is the imports that a declaration mentions.
+func used(n ast.Node, specs map[string]*ast.ImportSpec) map[string]*ast.ImportSpec {
+	out := map[string]*ast.ImportSpec{}
+	ast.Inspect(n, func(n ast.Node) bool {
+		if id, ok := n.(*ast.Ident); ok && specs[id.Name] != nil {
+			out[id.Name] = specs[id.Name]
+		}
+		return true
+	})
+	return out
+}
+
+func (k *checking) withoutRedeclared(g *ast.GenDecl) ast.Decl {
+	c := *g
+	c.Specs = nil
+	for _, s := range g.Specs {
+		v, ok := s.(*ast.ValueSpec)
+		if !ok {
+			c.Specs = append(c.Specs, s)
+			continue
+		}
+		w := *v
+		w.Names = nil
+		for _, id := range v.Names {
+			if k.owns(id.Name) {
+				id = &ast.Ident{NamePos: id.NamePos, Name: "_"}
+			}
+			w.Names = append(w.Names, id)
+		}
+		c.Specs = append(c.Specs, &w)
+	}
+	return &c
+}
+
+// declared is every name that this check declares at package level.
+func (k *checking) declared() map[string]bool {
+	out := map[string]bool{}
+	for _, u := range k.own {
+		for _, name := range u.names {
+			out[name] = true
+		}
+	}
+	for u := range k.included {
+		for _, name := range u.names {
+			out[name] = true
+		}
+	}
+	for name := range k.kept {
+		out[name] = true
+	}
+	return out
+}
+
+// depend notes what each declaration of the cell depends on.
+func (k *checking) depend(u *unit) {
+	u.deps = map[string]bool{}
+	seen := map[types.Type]bool{}
+	ast.Inspect(u.decl, func(n ast.Node) bool {
+		id, ok := n.(*ast.Ident)
+		if !ok {
+			return true
+		}
+		if obj := k.info.Uses[id]; obj != nil {
+			if notebookLevel(obj) {
+				u.deps[obj.Name()] = true
+			}
+			if obj.Type() != nil {
+				mentions(obj.Type(), u.deps, seen)
+			}
+		}
+		return true
+	})
+	for _, name := range u.names {
+		delete(u.deps, name)
+	}
+}
+
+// notebookLevel says whether an object is of a notebook's top level.
+func notebookLevel(obj types.Object) bool {
+	return obj.Pkg() != nil && obj.Pkg().Path() == "main" && obj.Parent() == obj.Pkg().Scope()
+}
+
+// mentions collects the declared types of the notebook that a type is made of.
+func mentions(t types.Type, out map[string]bool, seen map[types.Type]bool) {
+	if t == nil || seen[t] {
+		return
+	}
+	seen[t] = true
+	to := func(t types.Type) { mentions(t, out, seen) }
+	switch t := t.(type) {
+	case *types.Alias:
+		if notebookLevel(t.Obj()) {
+			out[t.Obj().Name()] = true
+		}
+		to(types.Unalias(t))
+	case *types.Named:
+		if notebookLevel(t.Obj()) {
+			out[t.Obj().Name()] = true
+		}
+		for a := range t.TypeArgs().Types() {
+			to(a)
+		}
+		if t.Obj().Pkg() != nil && t.Obj().Pkg().Path() == "main" && !notebookLevel(t.Obj()) {
+			to(t.Underlying())
+		}
+	case *types.Pointer:
+		to(t.Elem())
+	case *types.Slice:
+		to(t.Elem())
+	case *types.Array:
+		to(t.Elem())
+	case *types.Chan:
+		to(t.Elem())
+	case *types.Map:
+		to(t.Key())
+		to(t.Elem())
+	case *types.Struct:
+		for f := range t.Fields() {
+			to(f.Type())
+		}
+	case *types.Tuple:
+		for v := range t.Variables() {
+			to(v.Type())
+		}
+	case *types.Signature:
+		to(t.Params())
+		to(t.Results())
+	case *types.Interface:
+		for m := range t.ExplicitMethods() {
+			to(m.Type())
+		}
+		for e := range t.EmbeddedTypes() {
+			to(e)
+		}
+	}
+}
+
+// replace puts declarations in the place of those of the same names.
+func (c *Compiler) replace(units []*unit) {
+	fresh := map[string]bool{}
+	for _, u := range units {
+		for _, name := range u.names {
+			fresh[name] = true
+		}
+	}
+	c.units = slices.DeleteFunc(c.units, func(u *unit) bool {
+		if slices.Contains(units, u) {
+			return true
+		}
+		return !slices.ContainsFunc(u.names, func(name string) bool { return !fresh[name] })
+	})
+	c.units = append(c.units, units...)
+}
+
+// changed is the types that are not what they were: declared otherwise, or made
+// of one that is.
+func (k *checking) changed() map[string]bool {
+	out := map[string]bool{}
+	for _, u := range k.own {
+		if u.kind != token.TYPE && u.kind != token.CONST {
+			continue
+		}
+		old := k.liveUnit(u.names)
+		if old == nil || old.text != u.text {
+			for _, name := range u.names {
+				out[name] = true
+			}
+		}
+	}
+	all := append([]*unit(nil), k.own...)
+	for u := range k.included {
+		all = append(all, u)
+	}
+	for grown := true; grown; {
+		grown = false
+		for _, u := range all {
+			if u.kind != token.TYPE || out[u.names[0]] {
+				continue
+			}
+			for dep := range u.deps {
+				if out[dep] {
+					out[u.names[0]], grown = true, true
+				}
+			}
+		}
+	}
+	return out
+}
+
+func (k *checking) liveUnit(names []string) *unit {
+	for _, u := range k.units {
+		if slices.Equal(u.names, names) {
+			return u
+		}
+	}
+	return nil
+}

@@ -1,0 +1,460 @@
+package exec
+
+import (
+	"fmt"
+	"go/ast"
+	"go/types"
+	"reflect"
+	"strconv"
+	"strings"
+)
+
+// bank is the kind of register that a value lives in.
+type bank uint8
+
+const (
+	nums bank = iota // integers, booleans and floats, as 64 bits
+	strs
+	refs // everything else, as its representation in an interface
+)
+
+// rtype is a type of the program and what stands for it in memory.
+//
+// Representations are ordinary types of reflect, so that a []float64 of a cell is
+// a []float64 to the library's functions too:
+//
+//   - a declared type is represented as its underlying type; names and methods
+//     live here, not in reflect (which cannot make named types)
+//   - every interface is an any that holds either a value whose type reflect
+//     knows exactly (pure below), or a box with the value's rtype beside it
+//   - every function is a *Func
+//   - reflect cannot make recursive types either: a pointer, slice, map or channel
+//     whose element is a recursive declared type is opaque: an any in memory that
+//     holds the real one, or nil
+type rtype struct {
+	key   string // types with equal keys are identical
+	typ   types.Type
+	rep   reflect.Type // in memory
+	inner reflect.Type // of an opaque type: the real one
+	bank  bank
+	pure  bool // rep is the type itself, nothing erased
+	iface bool // an interface type
+	zero  any  // of a type of bank refs
+	x     *Executor
+
+	methods map[string]*Func // those that were called through interfaces
+}
+
+var anyType = reflect.TypeFor[any]()
+var funcType = reflect.TypeFor[*Func]()
+
+var basics = map[types.BasicKind]reflect.Type{
+	types.Bool: reflect.TypeFor[bool](), types.String: reflect.TypeFor[string](),
+	types.Int: reflect.TypeFor[int](), types.Int8: reflect.TypeFor[int8](), types.Int16: reflect.TypeFor[int16](),
+	types.Int32: reflect.TypeFor[int32](), types.Int64: reflect.TypeFor[int64](),
+	types.Uint: reflect.TypeFor[uint](), types.Uint8: reflect.TypeFor[uint8](), types.Uint16: reflect.TypeFor[uint16](),
+	types.Uint32: reflect.TypeFor[uint32](), types.Uint64: reflect.TypeFor[uint64](), types.Uintptr: reflect.TypeFor[uintptr](),
+	types.Float32: reflect.TypeFor[float32](), types.Float64: reflect.TypeFor[float64](),
+	types.Complex64: reflect.TypeFor[complex64](), types.Complex128: reflect.TypeFor[complex128](),
+}
+
+// rtype finds or makes the representation of t.
+func (x *Executor) rtype(t types.Type) *rtype {
+	t = types.Unalias(t)
+	if r := x.byType[t]; r != nil {
+		return r
+	}
+	key := x.key(t)
+	r := x.byKey[key]
+	if r == nil {
+		r = &rtype{key: key, typ: t, x: x}
+		x.byKey[key] = r
+		x.nested++
+		x.represent(r)
+		x.nested--
+		x.finish()
+	}
+	x.byType[t] = r
+	return r
+}
+
+func (x *Executor) represent(r *rtype) {
+	if n, ok := r.typ.(*types.Named); ok && hosted(n.Obj()) {
+		if x.representHost(r, n) {
+			return
+		}
+	}
+	r.bank = refs
+	switch t := r.typ.Underlying().(type) {
+	case *types.Basic:
+		x.representBasic(r, t)
+	case *types.Interface:
+		r.rep, r.iface = anyType, true
+		r.pure = t.Empty() && !isNamed(r.typ)
+	case *types.Signature:
+		r.rep = funcType
+	case *types.Struct:
+		x.representStruct(r, t)
+	case *types.Array:
+		e := x.rtype(t.Elem())
+		r.rep, r.pure = reflect.ArrayOf(int(t.Len()), e.rep), e.pure
+	case *types.Pointer:
+		x.representRef(r, t.Elem(), func(e *rtype) reflect.Type { return reflect.PointerTo(e.rep) })
+	case *types.Slice:
+		x.representRef(r, t.Elem(), func(e *rtype) reflect.Type { return reflect.SliceOf(e.rep) })
+	case *types.Chan:
+		x.representRef(r, t.Elem(), func(e *rtype) reflect.Type { return reflect.ChanOf(reflect.BothDir, e.rep) })
+		r.pure = r.pure && t.Dir() == types.SendRecv
+	case *types.Map:
+		k := x.rtype(t.Key())
+		x.representRef(r, t.Elem(), func(e *rtype) reflect.Type { return reflect.MapOf(k.rep, e.rep) })
+		r.pure = r.pure && k.pure
+	case *types.Tuple:
+		r.rep = anyType
+	default:
+		panic(unsupported("a value of type " + r.typ.String()))
+	}
+	if isNamed(r.typ) {
+		r.pure = false
+	}
+	r.setZero()
+}
+
+func (r *rtype) setZero() {
+	switch {
+	case r.bank != refs || r.iface:
+	case r.inner != nil:
+		r.zero = reflect.Zero(r.inner).Interface()
+	default:
+		r.zero = reflect.Zero(r.rep).Interface()
+	}
+}
+
+func (x *Executor) representBasic(r *rtype, t *types.Basic) {
+	r.rep = basics[types.Default(t).(*types.Basic).Kind()]
+	switch {
+	case t.Kind() == types.UntypedNil, t.Kind() == types.UnsafePointer: // go/ssa's stack of deferred calls
+		r.rep, r.iface = anyType, true
+	case r.rep == nil:
+		panic(unsupported("a value of type " + t.Name()))
+	case t.Info()&types.IsString != 0:
+		r.bank = strs
+	case t.Info()&types.IsComplex == 0:
+		r.bank = nums
+	}
+	r.pure = true
+}
+
+// representRef represents a type that refers to its element.
+func (x *Executor) representRef(r *rtype, elem types.Type, of func(*rtype) reflect.Type) {
+	if !x.recursive(elem) {
+		e := x.rtype(elem)
+		r.rep, r.pure = of(e), e.pure
+		return
+	}
+	r.rep = anyType
+	x.opaque = append(x.opaque, func() { // not before the element is known: it leads back here
+		r.inner = of(x.rtype(elem))
+		r.setZero()
+	})
+}
+
+// finish completes the opaque types that representing a type has come upon.
+func (x *Executor) finish() {
+	for x.nested == 0 && len(x.opaque) > 0 {
+		complete := x.opaque[0]
+		x.opaque = x.opaque[1:]
+		complete()
+	}
+}
+
+// recursive says whether a value of type t holds, in itself, a declared type that
+// leads back to itself.
+func (x *Executor) recursive(t types.Type) bool {
+	switch t := types.Unalias(t).(type) {
+	case *types.Named:
+		if hosted(t.Obj()) || types.IsInterface(t) {
+			return false
+		}
+		key := x.key(t)
+		if known, ok := x.recur[key]; ok {
+			return known
+		}
+		x.recur[key] = x.reaches(t.Underlying(), key, map[string]bool{})
+		if !x.recur[key] {
+			x.recur[key] = x.recursive(t.Underlying())
+		}
+		return x.recur[key]
+	case *types.Struct:
+		for f := range t.Fields() {
+			if x.recursive(f.Type()) {
+				return true
+			}
+		}
+	case *types.Array:
+		return x.recursive(t.Elem())
+	}
+	return false
+}
+
+func (x *Executor) reaches(t types.Type, key string, seen map[string]bool) bool {
+	to := func(t types.Type) bool { return x.reaches(t, key, seen) }
+	switch t := types.Unalias(t).(type) {
+	case *types.Named:
+		if hosted(t.Obj()) {
+			return false
+		}
+		k := x.key(t)
+		if k == key {
+			return true
+		}
+		if seen[k] {
+			return false
+		}
+		seen[k] = true
+		return to(t.Underlying())
+	case *types.Struct:
+		for f := range t.Fields() {
+			if to(f.Type()) {
+				return true
+			}
+		}
+	case *types.Array:
+		return to(t.Elem())
+	case *types.Pointer:
+		return to(t.Elem())
+	case *types.Slice:
+		return to(t.Elem())
+	case *types.Chan:
+		return to(t.Elem())
+	case *types.Map:
+		return to(t.Key()) || to(t.Elem())
+	}
+	return false
+}
+
+func (x *Executor) representStruct(r *rtype, t *types.Struct) {
+	fields := make([]reflect.StructField, t.NumFields())
+	r.pure = true
+	for i := range fields {
+		f := t.Field(i)
+		e := x.rtype(f.Type())
+		fields[i] = reflect.StructField{Name: f.Name(), Type: e.rep, Tag: reflect.StructTag(t.Tag(i))}
+		r.pure = r.pure && e.pure && f.Exported() && !f.Embedded()
+		switch {
+		case f.Name() == "_":
+			fields[i].Name, fields[i].Tag = "X__"+strconv.Itoa(i), `json:"-"`
+		case !ast.IsExported(f.Name()):
+			fields[i].Name, fields[i].Tag = "X_"+f.Name(), `json:"-"`
+		case f.Embedded():
+			base := e.rep
+			if base.Kind() == reflect.Pointer {
+				base = base.Elem()
+			}
+			fields[i].Anonymous = base.Kind() == reflect.Struct && base.Name() == ""
+		}
+	}
+	r.rep = reflect.StructOf(fields)
+}
+
+// hosted says whether a type or function is of a package that is compiled into
+// the binary, rather than of a cell.
+func hosted(obj types.Object) bool {
+	return obj.Pkg() == nil || !interpreted(obj.Pkg())
+}
+
+func isNamed(t types.Type) bool { _, ok := t.(*types.Named); return ok }
+
+// representHost uses the real type. A type that cannot be named here is held in
+// an any as it is.
+func (x *Executor) representHost(r *rtype, n *types.Named) bool {
+	if n.Obj().Pkg() == nil { // error, comparable
+		return false
+	}
+	t := x.hostType(n.Obj())
+	r.bank = refs
+	switch {
+	case types.IsInterface(n):
+		r.rep, r.iface = anyType, true
+		return true
+	case t == nil:
+		r.rep, r.pure, r.zero = anyType, true, nil
+		return true
+	}
+	r.rep, r.pure = t, true
+	switch t.Kind() {
+	case reflect.String:
+		r.bank = strs
+	case reflect.Bool, reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64, reflect.Uint, reflect.Uint8,
+		reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Uintptr, reflect.Float32, reflect.Float64:
+		r.bank = nums
+	case reflect.Func:
+		r.rep, r.pure = funcType, false
+	}
+	r.setZero()
+	return true
+}
+
+// key writes t such that identical types have equal keys, across cells too: a
+// declared type is its name and version.
+func (x *Executor) key(t types.Type) string {
+	var b strings.Builder
+	x.writeKey(&b, t)
+	return b.String()
+}
+
+func (x *Executor) writeKey(b *strings.Builder, t types.Type) {
+	switch t := types.Unalias(t).(type) {
+	case *types.Basic:
+		b.WriteString(t.Name())
+	case *types.Named:
+		x.writeNamedKey(b, t)
+	case *types.Pointer:
+		b.WriteByte('*')
+		x.writeKey(b, t.Elem())
+	case *types.Slice:
+		b.WriteString("[]")
+		x.writeKey(b, t.Elem())
+	case *types.Array:
+		fmt.Fprintf(b, "[%d]", t.Len())
+		x.writeKey(b, t.Elem())
+	case *types.Map:
+		b.WriteString("map[")
+		x.writeKey(b, t.Key())
+		b.WriteByte(']')
+		x.writeKey(b, t.Elem())
+	case *types.Chan:
+		fmt.Fprintf(b, "chan%d ", t.Dir())
+		x.writeKey(b, t.Elem())
+	case *types.Struct:
+		b.WriteString("struct{")
+		for i := range t.NumFields() {
+			f := t.Field(i)
+			fmt.Fprintf(b, "%s %v ", f.Id(), f.Embedded())
+			x.writeKey(b, f.Type())
+			fmt.Fprintf(b, "%q;", t.Tag(i))
+		}
+		b.WriteByte('}')
+	case *types.Tuple:
+		b.WriteByte('(')
+		for v := range t.Variables() {
+			x.writeKey(b, v.Type())
+			b.WriteByte(',')
+		}
+		b.WriteByte(')')
+	case *types.Signature:
+		fmt.Fprintf(b, "func%v", t.Variadic())
+		x.writeKey(b, t.Params())
+		x.writeKey(b, t.Results())
+	case *types.Interface:
+		b.WriteString("interface{")
+		for i := range t.NumMethods() { // sorted, embedded ones too
+			m := t.Method(i)
+			b.WriteString(m.Id())
+			x.writeKey(b, m.Type())
+			b.WriteByte(';')
+		}
+		b.WriteByte('}')
+	default:
+		panic(unsupported("a value of type " + t.String()))
+	}
+}
+
+func (x *Executor) writeNamedKey(b *strings.Builder, t *types.Named) {
+	obj := t.Obj()
+	switch {
+	case obj.Pkg() == nil:
+		b.WriteString(obj.Name())
+	case obj.Parent() != nil && obj.Parent() == obj.Pkg().Scope():
+		fmt.Fprintf(b, "%s.%s%s", obj.Pkg().Path(), obj.Name(), x.versions[obj])
+	default: // of a function
+		id, ok := x.locals[obj]
+		if !ok {
+			id = len(x.locals) + 1
+			x.locals[obj] = id
+		}
+		fmt.Fprintf(b, "%s.%s#%d", obj.Pkg().Path(), obj.Name(), id)
+	}
+	if args := t.TypeArgs(); args.Len() > 0 {
+		b.WriteByte('[')
+		for a := range args.Types() {
+			x.writeKey(b, a)
+			b.WriteByte(',')
+		}
+		b.WriteByte(']')
+	}
+}
+
+// load is what stands in a memory cell of r's representation, as a register of
+// bank refs holds it.
+func (r *rtype) load(v reflect.Value) any {
+	a := v.Interface()
+	if a == nil && r.inner != nil {
+		return r.zero
+	}
+	return a
+}
+
+// cell is a register of bank refs as a value that can be Set in memory.
+func (r *rtype) cell(a any) reflect.Value {
+	if a == nil {
+		return reflect.Zero(r.rep)
+	}
+	v := reflect.ValueOf(a)
+	if r.inner != nil && v.IsNil() {
+		return reflect.Zero(r.rep)
+	}
+	return v
+}
+
+// loadAny is load for every bank: the value in its representation.
+func (r *rtype) loadAny(v reflect.Value) any { return r.load(v) }
+
+// goName is the type as %T prints it.
+func (r *rtype) goName() string { return typeString(r.typ) }
+
+// typeString prints a type as package reflect does.
+func typeString(t types.Type) string {
+	s := types.TypeString(t, func(p *types.Package) string { return p.Name() })
+	if strings.Contains(s, "struct{") || strings.Contains(s, "interface{") || strings.Contains(s, "any") {
+		return reflectString(t)
+	}
+	return s
+}
+
+func reflectString(t types.Type) string {
+	switch t := types.Unalias(t).(type) {
+	case *types.Pointer:
+		return "*" + reflectString(t.Elem())
+	case *types.Slice:
+		return "[]" + reflectString(t.Elem())
+	case *types.Array:
+		return fmt.Sprintf("[%d]%s", t.Len(), reflectString(t.Elem()))
+	case *types.Map:
+		return "map[" + reflectString(t.Key()) + "]" + reflectString(t.Elem())
+	case *types.Interface:
+		if t.Empty() {
+			return "interface {}"
+		}
+		s := types.TypeString(t, func(p *types.Package) string { return p.Name() })
+		return strings.Replace(s, "interface{", "interface { ", 1)
+	case *types.Struct:
+		if t.NumFields() == 0 {
+			return "struct {}"
+		}
+		var fields []string
+		for i := range t.NumFields() {
+			f := t.Field(i)
+			s := reflectString(f.Type())
+			if !f.Embedded() {
+				s = f.Name() + " " + s
+			}
+			if tag := t.Tag(i); tag != "" {
+				s += " " + strconv.Quote(tag)
+			}
+			fields = append(fields, s)
+		}
+		return "struct { " + strings.Join(fields, "; ") + " }"
+	}
+	return types.TypeString(t, func(p *types.Package) string { return p.Name() })
+}
