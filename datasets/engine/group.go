@@ -325,7 +325,8 @@ func (g *grouping) table(acc accumulator) *tally.Table {
 	for _, k := range g.keys {
 		t.Keys = append(t.Keys, tally.Key{Plan: k.plan, Labels: k.labels, Closed: k.closed, Additive: k.split < 0})
 	}
-	g.list(t, acc.(groupSums), nil, 0)
+	t.Groups = make([]tally.Group, 0, g.cells)
+	g.list(t, acc.(groupSums), make([]int, 0, len(g.keys)), 0)
 	return t
 }
 
@@ -348,7 +349,7 @@ func (g *grouping) list(t *tally.Table, a groupSums, at []int, cell int) {
 }
 
 func (g *grouping) group(sums groupSums, at []int, cell int) tally.Group {
-	out := tally.Group{}
+	out := tally.Group{Labels: make([]string, 0, len(g.keys))}
 	var over []*groupKey // the keys that are added up
 	mask := 0            // the splits that are totalled
 	for i := range g.keys {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sort"
 	"strconv"
 
 	"weir/datasets/plan"
@@ -306,6 +307,9 @@ func (c *compiler) across(n *plan.Node) (column[float64], error) {
 
 // bands cuts a number at edges: below the first, from one edge to below the next, from the last on.
 func (c *compiler) bands(n *plan.Node) (*category, error) {
+	if of := n.Recv(); of.Op() == "Age" && of.Recv() == nil && len(edgesOf(n)) <= len(dates4{}) {
+		return c.ageBands(n)
+	}
 	x, err := c.number(n.Recv())
 	if err != nil {
 		return nil, err
@@ -333,6 +337,42 @@ func (c *compiler) bands(n *plan.Node) (*category, error) {
 		}
 	})
 	return cat, nil
+}
+
+type dates4 [4]int32
+
+// ageBands are bands of the age at the cut-off. Most tables have them, so days of
+// birth are compared, which takes a fraction of counting years.
+func (c *compiler) ageBands(n *plan.Node) (*category, error) {
+	birth, err := c.birth(n.Recv())
+	if err != nil {
+		return nil, err
+	}
+	edges := edgesOf(n)
+	last := dates4{store.Missing, store.Missing, store.Missing, store.Missing}
+	for i, years := range edges {
+		last[i] = lastBirth(years, c.cutOff)
+	}
+	return &category{labels: bandLabels(edges), closed: true, codes: vector(c, func(b *block, out []int32) {
+		for i, d := range birth(b) {
+			k := int32(truth(d <= last[0]) + truth(d <= last[1]) + truth(d <= last[2]) + truth(d <= last[3]))
+			if d == store.Missing {
+				k = -1
+			}
+			out[i] = k
+		}
+	})}, nil
+}
+
+// lastBirth is the last day on which somebody was born who has completed so many
+// years on a day.
+func lastBirth(completed float64, on int32) int32 {
+	const span = 10_000 * 366 // days; nobody is older
+	n := sort.Search(2*span, func(i int) bool { return years(on-span+int32(i), on) < completed })
+	if n == 0 {
+		return store.Missing // and before every birth
+	}
+	return on - span + int32(n) - 1
 }
 
 func edgesOf(n *plan.Node) []float64 {

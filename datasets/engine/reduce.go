@@ -1,9 +1,9 @@
 package engine
 
 import (
-	"fmt"
 	"math"
 	"slices"
+	"strconv"
 
 	"weir/datasets/plan"
 	"weir/datasets/store"
@@ -469,7 +469,7 @@ func (c *compiler) labelled(n *plan.Node, ev *events, field string) (*labelling,
 	case n.Op() == "Answer":
 		name = func(id int32) string { return answerLabel(c.vocabulary.name(id)) }
 	case n.Op() == "EachConcept":
-		name = func(id int32) string { return fmt.Sprintf("%d %s", id, c.vocabulary.name(id)) }
+		name = func(id int32) string { return strconv.Itoa(int(id)) + " " + c.vocabulary.name(id) }
 	}
 	return conceptLabels(field, ev.table.Concepts(field), func(code int) bool { return ev.table.Used(field, code) }, name), nil
 }
@@ -477,7 +477,7 @@ func (c *compiler) labelled(n *plan.Node, ev *events, field string) (*labelling,
 // conceptLabels is the names of the used concepts of a dictionary, each once.
 func conceptLabels(field string, ids []int32, used func(code int) bool, name func(int32) string) *labelling {
 	codes := make([]int32, len(ids))
-	at := map[string]int32{}
+	at := make(map[string]int32, len(ids))
 	l := &labelling{field: field, codes: codes, code: func(v int32) int32 { return codes[v] }}
 	for i, id := range ids {
 		codes[i] = -1
@@ -485,11 +485,12 @@ func conceptLabels(field string, ids []int32, used func(code int) bool, name fun
 			continue
 		}
 		label := name(id)
-		if _, ok := at[label]; !ok {
-			at[label] = int32(len(l.labels))
-			l.labels = append(l.labels, label)
+		k, ok := at[label]
+		if !ok {
+			k = int32(len(l.labels))
+			at[label], l.labels = k, append(l.labels, label)
 		}
-		codes[i] = at[label]
+		codes[i] = k
 	}
 	return l
 }

@@ -131,11 +131,10 @@ func (s momentStat) sums(cells int) sums { return &momentSums{s, make([]tally.Va
 
 func (s *momentSums) take(b *block, cell []int32) {
 	for i, v := range s.x(b) {
-		k := cell[i]
-		if k < 0 || math.IsNaN(v) {
+		if math.IsNaN(v) || cell[i] < 0 {
 			continue
 		}
-		t := &s.values[k]
+		t := &s.values[cell[i]]
 		if s.squares && t.Known.Participants > 0 {
 			n := float64(t.Known.Participants)
 			d := v - t.Sum/n
