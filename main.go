@@ -264,6 +264,7 @@ type synthesizeCommand struct {
 	To           string `arg:"" type:"path" help:"Directory to make."`
 	Name         string `default:"synthetic" help:"What ds.Open calls it."`
 	Tier         string `default:"registered" enum:"registered,controlled" help:"registered or controlled."`
+	OMOP         string `name:"omop" enum:",csv,parquet" default:"" placeholder:"FORMAT" help:"Make a folder of OMOP tables to import, csv or parquet, in place of a repository."`
 	Participants int    `default:"100000" help:"How many."`
 	Seed         uint64 `help:"Another seed, other participants."`
 }
@@ -272,9 +273,11 @@ type synthesizeCommand struct {
 func (c *synthesizeCommand) Run(ctx context.Context) error {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
 	defer stop()
-	return curate.Synthesize(ctx, c.To, curate.SynthesizeOptions{
-		Name: c.Name, Tier: plan.Tier(c.Tier), Participants: c.Participants, Seed: c.Seed,
-	}, progressOn(os.Stderr))
+	o := curate.SynthesizeOptions{Name: c.Name, Tier: plan.Tier(c.Tier), Participants: c.Participants, Seed: c.Seed}
+	if c.OMOP != "" {
+		return curate.SynthesizeOMOP(ctx, c.To, c.OMOP, o, progressOn(os.Stderr))
+	}
+	return curate.Synthesize(ctx, c.To, o, progressOn(os.Stderr))
 }
 
 type importCommand struct {

@@ -178,6 +178,12 @@ func (c *parquetCursor) next() (err error) {
 	return nil
 }
 
+// load goes to the next record.
+func (c *parquetCursor) load() (err error) {
+	defer recovered(&err)
+	return c.nextRecord()
+}
+
 func (c *parquetCursor) nextRecord() error {
 	if c.record != nil {
 		c.done += c.record.NumRows()
@@ -260,13 +266,18 @@ func valuesOf(column arrow.Array) (func(row int) cell, error) {
 	case *array.Date64:
 		return func(row int) cell { return dayCell(int64(c.Value(row)), 86_400_000) }, nil
 	case *array.Timestamp:
-		perDay := int64(86_400 * 1e9 / int64(c.DataType().(*arrow.TimestampType).Unit.Multiplier()))
+		perDay := perDay(c)
 		return func(row int) cell { return dayCell(int64(c.Value(row)), perDay) }, nil
 	case *array.Dictionary:
 		read, err := valuesOf(c.Dictionary())
 		return func(row int) cell { return read(c.GetValueIndex(row)) }, err
 	}
 	return nil, fmt.Errorf("is of a type that weir does not read, %s: write numbers, texts or dates", column.DataType())
+}
+
+// perDay is how many of a column's units a day has.
+func perDay(c *array.Timestamp) int64 {
+	return int64(86_400 * 1e9 / int64(c.DataType().(*arrow.TimestampType).Unit.Multiplier()))
 }
 
 func wholes[T int8 | int16 | int32 | int64 | uint8 | uint16 | uint32](value func(int) T) func(int) cell {

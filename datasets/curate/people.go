@@ -127,7 +127,7 @@ func (p *person) write(w *world, d *dice, out *stride) {
 	}
 	if p.death != store.Missing {
 		row := []int32{p.index, p.death, typeEHR}
-		if w.tier == plan.Controlled {
+		if w.tier != plan.Registered {
 			row = append(row, p.cause(), 0)
 		}
 		out.death.add(row)

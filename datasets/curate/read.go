@@ -34,6 +34,7 @@ type table struct {
 	places     int
 	used       []conceptMap // by field: the concepts of rows that are kept
 	labels     []labels     // by field
+	spare      sync.Pool    // *columns of chunks that were used
 	mu         sync.Mutex
 }
 
@@ -280,7 +281,9 @@ func (t *table) take(c *chunk, use func(*chunk) error) error {
 		c.strike(strike)
 	}
 	t.report.Written += int64(c.rows.count)
-	return use(c)
+	err := use(c)
+	t.spare.Put(c.rows)
+	return err
 }
 
 // repeated says whether a row has the key of an earlier one.
@@ -373,8 +376,13 @@ func (r *reader) block(ctx context.Context, j *job) (err error) {
 	}
 	defer func() { err = errors.Join(err, r.cursor.close()) }()
 	for {
-		r.c = &chunk{rows: newColumns(r.shape), texts: make([]labels, len(r.shape.fields)), dropped: map[string]int64{}}
-		end := r.fill()
+		r.newChunk()
+		var end error
+		if p, ok := r.cursor.(*parquetCursor); ok {
+			end = r.record(p)
+		} else {
+			end = r.fill(chunkRows)
+		}
 		if end != nil && end != io.EOF {
 			return end
 		}
@@ -385,9 +393,18 @@ func (r *reader) block(ctx context.Context, j *job) (err error) {
 	}
 }
 
-// fill reads rows into the chunk.
-func (r *reader) fill() error {
-	for r.c.read < chunkRows {
+func (r *reader) newChunk() {
+	rows, _ := r.spare.Get().(*columns)
+	if rows == nil {
+		rows = newColumns(r.shape)
+	}
+	rows.reset()
+	r.c = &chunk{rows: rows, texts: make([]labels, len(r.shape.fields)), dropped: map[string]int64{}}
+}
+
+// fill reads so many rows into the chunk.
+func (r *reader) fill(rows int) error {
+	for r.c.read < int64(rows) {
 		err := r.cursor.next()
 		if err == io.EOF {
 			return err
@@ -601,28 +618,32 @@ func (r *reader) suppress() {
 	if drop == nil {
 		return
 	}
-	c.keep(func(i int) bool { return !drop[i] })
-	keep := func(list []int64) []int64 {
-		out := list[:0]
-		for i, x := range list {
-			if !drop[i] {
-				out = append(out, x)
-			}
+	r.c.keep(func(i int) bool { return !drop[i] })
+}
+
+// keep drops rows that are still as they came.
+func (c *chunk) keep(keep func(i int) bool) {
+	c.rows.keep(keep)
+	n := 0
+	for i := range c.lines {
+		if !keep(i) {
+			continue
 		}
-		return out
-	}
-	r.c.lines = keep(r.c.lines)
-	if r.c.keys != nil {
-		r.c.keys = keep(r.c.keys)
-	}
-	if r.c.asides != nil {
-		out := r.c.asides[:0]
-		for i, x := range r.c.asides {
-			if !drop[i] {
-				out = append(out, x)
-			}
+		c.lines[n] = c.lines[i]
+		if c.keys != nil {
+			c.keys[n] = c.keys[i]
 		}
-		r.c.asides = out
+		if c.asides != nil {
+			c.asides[n] = c.asides[i]
+		}
+		n++
+	}
+	c.lines = c.lines[:n]
+	if c.keys != nil {
+		c.keys = c.keys[:n]
+	}
+	if c.asides != nil {
+		c.asides = c.asides[:n]
 	}
 }
 

@@ -50,8 +50,11 @@ read = {}
 def relation(table):
     if table not in read:
         sql, columns = find(table)
+        if sql and table == "person" and find("person_ext")[0]:
+            sql = f"{sql} a JOIN {find('person_ext')[0]} b USING (person_id)"
+            columns = columns + find("person_ext")[1]
         if sql:
-            db.execute(f"CREATE TABLE source_{table} AS SELECT * FROM {sql}")
+            db.execute(f"CREATE TABLE source_{table} AS FROM {sql}")
             sql = f"source_{table}"
         read[table] = sql, columns
     return read[table]
@@ -126,6 +129,17 @@ with tempfile.TemporaryDirectory() as temp:
     for name, ids in (("gone", suppressed), ("gone_answers", answers), ("gone_observed", observed)):
         db.execute(f"INSERT INTO {name} SELECT unnest(?::INT[])", [sorted(ids)])
 
+    # what becomes of answers that are the only ones to their question
+    general = {
+        "sex_at_birth_concept_id": "CASE WHEN CAST(s.sex_at_birth_concept_id AS INT) IN (903096, 903079, 1585848, 1585849) THEN 2000000009 ELSE CAST(s.sex_at_birth_concept_id AS INT) END",
+        "gender_identity_concept_id": "CASE WHEN CAST(s.gender_identity_concept_id AS INT) IN (903096, 903079, 1585841, 1585842, 1585843) OR CAST(s.gender_identity_concept_id AS INT) = 1585839 AND CAST(s.sex_at_birth_concept_id AS INT) IN (1585847, 45878463, 8532) OR CAST(s.gender_identity_concept_id AS INT) = 1585840 AND CAST(s.sex_at_birth_concept_id AS INT) IN (1585846, 45880669, 8507) THEN 2000000002 ELSE CAST(s.gender_identity_concept_id AS INT) END",
+        "state_of_residence_concept_id": "CASE WHEN count(*) OVER (PARTITION BY CAST(s.state_of_residence_concept_id AS INT)) < 200 THEN 2000000011 ELSE CAST(s.state_of_residence_concept_id AS INT) END",
+    }
+    answered = """CASE CAST(s.question_concept_id AS INT)
+        WHEN 1585940 THEN CASE WHEN CAST(s.answer_concept_id AS INT) IN (1585941, 1585942, 1585943, 1585944) THEN 2000000007 WHEN CAST(s.answer_concept_id AS INT) IN (1585947, 1585948) THEN 2000000006 ELSE CAST(s.answer_concept_id AS INT) END
+        WHEN 1585952 THEN CASE WHEN CAST(s.answer_concept_id AS INT) IN (1585953, 1585954) THEN 2000000004 WHEN CAST(s.answer_concept_id AS INT) BETWEEN 1585955 AND 1585960 THEN 2000000005 ELSE CAST(s.answer_concept_id AS INT) END
+        ELSE CAST(s.answer_concept_id AS INT) END"""
+
     def expected(field, table, columns):
         name, kind = field["name"], {"integer": "INTEGER", "concept": "INTEGER", "number": "DOUBLE", "date": "DATE", "label": "VARCHAR"}[field["type"]]
         if name == "participant":
@@ -133,9 +147,13 @@ with tempfile.TemporaryDirectory() as temp:
         if name == "birth_date":
             return "w.born - w.back" if registered else "make_date(year(w.born), 6, 15)"
         if name == "sex_at_birth_concept_id" and name not in columns:
-            name = "gender_concept_id"
+            return "CAST(s.gender_concept_id AS INT)"
         if name == "race_concept_id" and registered:
             return "CASE WHEN CAST(s.race_concept_id AS INT) IN (8657, 8557, 38003615) THEN 2000000001 WHEN COALESCE(CAST(s.race_concept_id AS INT), 0) = 0 THEN 2100000001 ELSE CAST(s.race_concept_id AS INT) END"
+        if name in general and registered:
+            return general[name]
+        if name == "answer_concept_id" and registered:
+            return answered
         if field["type"] == "date":
             if name not in columns:
                 name = name[:-4] + "datetime"
