@@ -94,7 +94,8 @@ func codeOf(err error) int {
 }
 
 type kernelCommand struct {
-	ConnectionFile string `required:"" type:"path" help:"Jupyter's connection file."`
+	ConnectionFile   string `required:"" type:"path" help:"Jupyter's connection file."`
+	UnsafeAnyAddress bool   `help:"Serve on an address that other machines can reach, too. What is published then crosses the network unencrypted, and whoever can connect can read it."`
 }
 
 func (c *kernelCommand) Run(ctx context.Context) error {
@@ -103,13 +104,17 @@ func (c *kernelCommand) Run(ctx context.Context) error {
 	if os.Getenv("JPY_PARENT_PID") != "" {
 		go endWithParent(cancel)
 	}
+	var opts []kernel.Option
+	if c.UnsafeAnyAddress {
+		opts = append(opts, kernel.UnsafeAnyAddress())
+	}
 	return kernel.Serve(ctx, c.ConnectionFile, func() (kernel.Executor, error) {
 		conf, err := loadConfig(cli.Config)
 		if err != nil {
 			return nil, err
 		}
 		return newSession(conf)
-	})
+	}, opts...)
 }
 
 // endWithParent ends the kernel when the server that started it is gone, as

@@ -185,7 +185,7 @@ func (f *ConnectionFile) checkAddress(anyAddress bool) error {
 		return fmt.Errorf("ip is %q and must be a numeric address; set KernelManager.ip to 127.0.0.1", f.IP)
 	}
 	if !ip.Unmap().IsLoopback() && !anyAddress {
-		return fmt.Errorf("ip is %s, which other machines can reach; set KernelManager.ip to 127.0.0.1", ip)
+		return fmt.Errorf("ip is %s, which other machines can reach; set KernelManager.ip to 127.0.0.1, or start weir kernel with --unsafe-any-address", ip)
 	}
 	return nil
 }

@@ -220,3 +220,24 @@ func TestWeirSurvives(t *testing.T) {
 	}
 	p.end()
 }
+
+// An address that other machines can reach is refused, and served only when asked for.
+func TestWeirAnyAddress(t *testing.T) {
+	path := writeConnectionFile(t, fields{"ip": "0.0.0.0"})
+	binary := filepath.Join(weir(t), "bin/weir")
+	refused := exec.Command(binary, "kernel", "--connection-file", path)
+	if out, err := refused.CombinedOutput(); err == nil || !strings.Contains(string(out), "other machines can reach") {
+		t.Errorf("%v: %s", err, out)
+	}
+	forced := exec.Command(binary, "kernel", "--unsafe-any-address", "--connection-file", path)
+	if err := forced.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer forced.Wait()
+	defer forced.Process.Kill()
+	file, err := ReadConnectionFile(path, UnsafeAnyAddress())
+	if err != nil {
+		t.Fatal(err)
+	}
+	awaitPort(t, file.Heartbeat)
+}

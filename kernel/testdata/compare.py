@@ -44,8 +44,15 @@ class Kernel:
             except Empty:
                 pass
 
+    def receive(self, channel):
+        """The next message, by jupyter_client's Session. Its channels go through an event
+        loop for each message, which costs more than either kernel takes to send one."""
+        if not channel.socket.poll(60_000):
+            raise SystemExit(f"{self.name} is silent")
+        return self.kc.session.recv(channel.socket, mode=0)[1]
+
     def answer(self, msg_id):
-        while self.kc.get_shell_msg(timeout=60)["parent_header"]["msg_id"] != msg_id:
+        while self.receive(self.kc.shell_channel)["parent_header"]["msg_id"] != msg_id:
             pass
 
     def run(self, code):
@@ -54,7 +61,7 @@ class Kernel:
         begin = time.perf_counter()
         msg_id = self.kc.execute(code)
         while True:
-            msg = self.kc.get_iopub_msg(timeout=60)
+            msg = self.receive(self.kc.iopub_channel)
             if msg["parent_header"].get("msg_id") != msg_id:
                 continue
             if msg["msg_type"] == "stream":
