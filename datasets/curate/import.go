@@ -120,10 +120,13 @@ func (im *importer) run(ctx context.Context, dir string) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := im.build(ctx); err != nil {
-		return errors.Join(err, im.builder.Abort())
+	if err = im.build(ctx); err == nil {
+		err = im.builder.Commit()
 	}
-	return im.builder.Commit()
+	if err != nil {
+		err = errors.Join(err, im.builder.Abort())
+	}
+	return err
 }
 
 // build writes the tables: the vocabulary first, for it says which concepts are

@@ -1,10 +1,7 @@
 package store
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"sync"
@@ -217,24 +214,6 @@ func mapFile(path string, want File) ([]byte, error) {
 		return nil, fmt.Errorf("mapping it: %w", err)
 	}
 	return data, nil
-}
-
-func verify(f *os.File, want File) error {
-	st, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	if st.Size() != want.Bytes || want.Bytes == 0 {
-		return fmt.Errorf("%d bytes where the manifest says %d", st.Size(), want.Bytes)
-	}
-	h := sha256.New()
-	if _, err := io.CopyBuffer(h, f, make([]byte, 1<<20)); err != nil {
-		return err
-	}
-	if hex.EncodeToString(h.Sum(nil)) != want.SHA256 {
-		return fmt.Errorf("its SHA-256 is not the manifest's")
-	}
-	return nil
 }
 
 // view is n values of b in place; the caller has checked length and alignment.

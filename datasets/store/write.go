@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -19,16 +20,19 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/bitutil"
 	"github.com/apache/arrow/go/v17/arrow/ipc"
 	"github.com/apache/arrow/go/v17/arrow/memory"
+	"golang.org/x/sys/unix"
 )
 
 // Builder writes a repository beside its place and puts it there when it is complete.
 type Builder struct {
 	manifest  Manifest
 	dir, temp string
+	lock      *os.File // the directory temp: locked as long as somebody writes it
 	mu        sync.Mutex
 }
 
-// Create begins a repository that Commit puts at dir, which must not exist.
+// Create begins a repository that Commit puts at dir, which must not exist. It
+// removes what a process that was killed has left of another attempt.
 func Create(dir string, m Manifest) (*Builder, error) {
 	if _, err := os.Lstat(dir); err == nil {
 		return nil, fmt.Errorf("%s exists: remove it or choose another place", dir)
@@ -37,12 +41,55 @@ func Create(dir string, m Manifest) (*Builder, error) {
 	if err := os.MkdirAll(parent, 0o755); err != nil {
 		return nil, err
 	}
-	temp, err := os.MkdirTemp(parent, "."+filepath.Base(dir)+".building-")
+	if err := clear(parent, buildingPrefix(dir)); err != nil {
+		return nil, err
+	}
+	temp, err := os.MkdirTemp(parent, buildingPrefix(dir))
 	if err != nil {
 		return nil, err
 	}
+	lock, err := lockDir(temp)
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(temp))
+	}
 	m.Format, m.Tables = 1, nil
-	return &Builder{manifest: m, dir: dir, temp: temp}, nil
+	return &Builder{manifest: m, dir: dir, temp: temp, lock: lock}, nil
+}
+
+func buildingPrefix(dir string) string { return "." + filepath.Base(dir) + ".building-" }
+
+// lockDir locks a directory for as long as the file is open, or the process lives.
+func lockDir(dir string) (*os.File, error) {
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s is being written by another process: %w", dir, err), f.Close())
+	}
+	return f, nil
+}
+
+// clear removes the directories in parent with that prefix that nobody writes.
+func clear(parent, prefix string) error {
+	entries, err := os.ReadDir(parent)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), prefix) {
+			continue
+		}
+		path := filepath.Join(parent, e.Name())
+		lock, err := lockDir(path)
+		if err != nil {
+			continue // somebody is at work
+		}
+		if err := errors.Join(os.RemoveAll(path), lock.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // SetParticipants says how many there are, where Create could not know it. It
@@ -54,7 +101,13 @@ func (b *Builder) SetParticipants(n int) { b.manifest.Participants = n }
 func (b *Builder) Dir() string { return b.temp }
 
 // Abort removes what was written. After Commit it does nothing.
-func (b *Builder) Abort() error { return os.RemoveAll(b.temp) }
+func (b *Builder) Abort() error {
+	err := os.RemoveAll(b.temp)
+	if closing := b.lock.Close(); !errors.Is(closing, os.ErrClosed) {
+		err = errors.Join(err, closing)
+	}
+	return err
+}
 
 // Commit writes the manifest and renames the repository to its place.
 func (b *Builder) Commit() error {
@@ -71,10 +124,13 @@ func (b *Builder) Commit() error {
 	if err := os.Chmod(b.temp, 0o755); err != nil {
 		return err
 	}
+	if err := syncDir(b.temp); err != nil {
+		return err
+	}
 	if err := os.Rename(b.temp, b.dir); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(b.dir))
+	return errors.Join(syncDir(filepath.Dir(b.dir)), b.lock.Close())
 }
 
 // Table begins a table; several may be written at once. The first field of a
