@@ -372,7 +372,18 @@ func add[S int64 | float64, T int32 | float64](v []T) S {
 // answer is the only one, unless LONG is set.
 type comparison struct {
 	question
-	times map[runner]float64
+	times  map[runner]float64
+	rounds map[runner][]float64
+}
+
+// ratio is the median of the ratios that two have in the same rounds: what slows the
+// machine for a while slows both.
+func (c *comparison) ratio(x, y runner) float64 {
+	var ratios []float64
+	for i, t := range c.rounds[x] {
+		ratios = append(ratios, t/c.rounds[y][i])
+	}
+	return median(ratios)
 }
 
 func onThreads(n int) string {
@@ -382,7 +393,7 @@ func onThreads(n int) string {
 	return fmt.Sprintf("%d_threads", n)
 }
 
-const rounds = 7
+const rounds = 11
 
 // patience is how long one way to ask is measured; it is measured once at least.
 func patience() time.Duration {
@@ -402,13 +413,12 @@ func (a *arena) compare(t testing.TB, q question) *comparison {
 	times := map[runner][]float64{}
 	var field []runner
 	verified := a.agree(t, q, q.ways())
-	for threads := 1; threads <= maxThreads; threads++ {
-		field = append(field, runner{"weir", threads})
-		if q.name == "A" {
-			field = append(field, runner{"floor", threads})
-		}
-		for _, way := range q.ways() {
+	for _, way := range slices.Concat([]string{"weir", "floor"}, q.ways()) {
+		for threads := 1; threads <= maxThreads; threads++ {
 			r := runner{way, threads}
+			if way == "floor" && q.name != "A" {
+				continue
+			}
 			if field = append(field, r); verified[r] > patience().Seconds() {
 				times[r] = []float64{verified[r]}
 			}
@@ -423,7 +433,7 @@ func (a *arena) compare(t testing.TB, q question) *comparison {
 			}
 		}
 	}
-	c := &comparison{question: q, times: map[runner]float64{}}
+	c := &comparison{question: q, times: map[runner]float64{}, rounds: times}
 	for _, r := range field {
 		c.times[r] = median(times[r])
 		t.Logf("%-8s %-17s %-9s: %8.4f s, %3.0f%% noise in %d rounds", q.name, r.who, onThreads(r.threads), c.times[r], 100*noise(times[r]), len(times[r]))

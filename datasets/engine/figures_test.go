@@ -52,7 +52,7 @@ func millions(rows int) string { return fmt.Sprintf("%dM", rows/1_000_000) }
 // way (A: to count(DISTINCT)), with the others in the unit, and to its own on one thread.
 func speedFigures(a *arena, size string) {
 	targets := map[string]float64{"A": 50, "B": 3, "C_common": 3, "C_rare": 20, "D": 3}
-	over := 1 / a.compared["A"].faster(1, "floor")
+	over := a.compared["A"].ratio(runner{"weir", 1}, runner{"floor", 1})
 	figure("engine/A_over_floor_1_thread", fmt.Sprintf("%.2f", over), "x_at_"+size+"_rows", "<=2", over <= 2)
 	for _, q := range questions {
 		c := a.compared[q.name]
@@ -68,8 +68,7 @@ func speedFigures(a *arena, size string) {
 		}
 	}
 	for _, q := range questions {
-		t := a.compared[q.name].times
-		x := t[runner{"weir", 1}] / t[runner{"weir", 2}]
+		x := a.compared[q.name].ratio(runner{"weir", 1}, runner{"weir", 2})
 		figure("engine/"+q.name+"_on_2_threads", fmt.Sprintf("%.2f", x), "x_1_thread_at_"+size+"_rows", ">=1.8", x >= 1.8)
 	}
 }

@@ -46,6 +46,8 @@ func (c *compiler) tabulation(n *plan.Node) (tabulation, error) {
 type grouping struct {
 	keys  []groupKey
 	plans []*plan.Node // of the statistics
+	// everyone says that nobody is left out of the population.
+	everyone bool
 	// parts has a part for each set of splits that are totalled, by the bits of
 	// their places among the splits: a participant in several groups of a split is
 	// one of its total, which therefore is no sum of the groups.
@@ -107,6 +109,7 @@ func (c *compiler) grouping(groups *plan.Node, stats []*plan.Node, at *plan.Node
 	if groups.Kind() == "Groups" {
 		keys, population = groups.Nodes(0), groups.Recv()
 	}
+	g.everyone = population.Op() == "Everyone"
 	co, err := c.cohort(population)
 	if err != nil {
 		return nil, err
@@ -284,12 +287,13 @@ func countEach(cell []int32, prints []tally.Print, all []tally.Set) {
 func (p *part) cellsOf(b *block) []int32 {
 	const none = math.MinInt32 // and still negative when keys add to it
 	cell := p.cell(b)
-	for i, v := range p.in(b) {
-		k := int32(0)
-		if v != yes {
-			k = none
+	clear(cell)
+	if !p.everyone {
+		for i, v := range p.in(b) {
+			if v != yes {
+				cell[i] = none
+			}
 		}
-		cell[i] = k
 	}
 	for k := range p.keys {
 		key := &p.keys[k]
