@@ -39,7 +39,7 @@ type session struct {
 	ledger *ledger.Ledger
 
 	released map[plan.ID]guard.Release
-	count    int // of cells run, where the front end gives no number
+	count    int // the last number that a front end gave a cell
 }
 
 func newSession(c config) (*session, error) {
@@ -86,9 +86,13 @@ const integrityError = "IntegrityError"
 
 // Execute implements kernel.Executor.
 func (s *session) Execute(ctx context.Context, req kernel.Request, pub kernel.Publisher) kernel.Outcome {
-	s.count = max(s.count+1, req.Count)
+	s.count = max(s.count, req.Count)
+	number := req.Count
+	if number == 0 { // a quiet cell, in the place of the next
+		number = s.count + 1
+	}
 	h := &host{session: s, pub: pub}
-	err := s.cells.Run(ctx, s.count, req.Code, h)
+	err := s.cells.Run(ctx, number, req.Code, h)
 	if err == nil {
 		return kernel.Outcome{}
 	}

@@ -221,6 +221,26 @@ func TestWeirSurvives(t *testing.T) {
 	p.end()
 }
 
+// Expressions and silent cells take no number: an error is where the notebook shows it.
+func TestWeirExpressions(t *testing.T) {
+	p := startWeir(t)
+	id := p.request("execute_request", fields{"code": "x := 20", "user_expressions": fields{"a": "x + 1", "b": "x +", "c": "fmt.Println(x)"}})
+	reply, out := p.finish(id)
+	for _, want := range []string{`"a":{"data":{"text/plain":"21"}`, `"b":{"ename":"CompileError"`, `"execution_count":1`} {
+		if !strings.Contains(reply, want) {
+			t.Errorf("%s is not in %s", want, reply)
+		}
+	}
+	if strings.Contains(out, "stream") {
+		t.Errorf("published %s", out)
+	}
+	p.finish(p.request("execute_request", fields{"code": "x++", "silent": true}))
+	if reply, _ := p.run("\npanic(x)"); !strings.Contains(reply, "cell 2, line 2") || !strings.Contains(reply, `"execution_count":2`) {
+		t.Errorf("an error in the second cell: %s", reply)
+	}
+	p.end()
+}
+
 // An address that other machines can reach is refused, and served only when asked for.
 func TestWeirAnyAddress(t *testing.T) {
 	path := writeConnectionFile(t, fields{"ip": "0.0.0.0"})
