@@ -221,6 +221,50 @@ func TestWeirSurvives(t *testing.T) {
 	p.end()
 }
 
+// papermill runs the tour: every cell is run, none fails.
+func TestWeirPapermill(t *testing.T) {
+	python := outsider(t, "WEIR_PYTHON", "a Python with papermill")
+	out := filepath.Join(t.TempDir(), "out.ipynb")
+	cmd := exec.Command(python, "-m", "papermill", "--no-progress-bar", "-k", "weir", "../notebooks/examples/tour.ipynb", out)
+	cmd.Env = environment(weir(t))
+	if said, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	b, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var notebook struct {
+		Cells []struct {
+			Type    string `json:"cell_type"`
+			Count   int    `json:"execution_count"`
+			Outputs []struct {
+				Type string `json:"output_type"`
+			}
+		}
+	}
+	if err := json.Unmarshal(b, &notebook); err != nil {
+		t.Fatal(err)
+	}
+	ran, outputs := 0, 0
+	for _, cell := range notebook.Cells {
+		if cell.Type != "code" {
+			continue
+		}
+		if ran++; cell.Count != ran {
+			t.Errorf("code cell %d has the number %d", ran, cell.Count)
+		}
+		for _, o := range cell.Outputs {
+			if outputs++; o.Type == "error" {
+				t.Errorf("code cell %d failed", ran)
+			}
+		}
+	}
+	if outputs < 5 {
+		t.Errorf("%d cells ran and had %d outputs", ran, outputs)
+	}
+}
+
 // Expressions and silent cells take no number: an error is where the notebook shows it.
 func TestWeirExpressions(t *testing.T) {
 	p := startWeir(t)
