@@ -43,7 +43,7 @@ const byteOrderMark = "\ufeff"
 
 var (
 	errNoQuote = errors.New("a quote opens that is not closed rightly: correct the file")
-	errCut     = errors.New("the file is cut off or damaged here: copy it from its source again")
+	errCut     = errors.New("the file is cut off here: copy it from its source again")
 )
 
 func openText(path, name string) (tableFile, error) {
@@ -117,14 +117,16 @@ func (t *textFile) fill() error {
 	case err != nil:
 		t.end = err
 	}
-	if t.end != nil && t.end != io.EOF {
-		if t.isGzip() {
-			t.end = errCut
-			return nil
-		}
-		return t.end
+	switch {
+	case t.end == nil || t.end == io.EOF:
+		return nil
+	case t.isGzip() && errors.Is(t.end, io.ErrUnexpectedEOF):
+		t.end = errCut // the rows before it are what they were
+		return nil
+	case t.isGzip():
+		return fmt.Errorf("it is damaged, and no row of it can be trusted: copy it from its source again (%w)", t.end)
 	}
-	return nil
+	return t.end
 }
 
 func (t *textFile) isGzip() bool { _, ok := t.in.(*gzip.Reader); return ok }
