@@ -22,11 +22,12 @@ type scenes struct {
 		Panic, Compile string
 		Red            int
 	}
+	Console struct{ Offered []string }
 	Restart struct{ Forgotten, Again string }
 }
 
 // In JupyterLab people see how far long work is and nothing of it afterwards, can
-// interrupt and restart, and read where an error is. Pictures of it are kept in
+// interrupt and restart, find what they ran, and read where an error is. Pictures of it are kept in
 // artefacts, with LONG set in both themes.
 func TestLab(t *testing.T) {
 	outsider(t, "WEIR_CHROMIUM", "Chromium")
@@ -65,6 +66,9 @@ func (s scenes) check(t *testing.T) {
 	if e := s.Errors; !strings.Contains(e.Panic, "5\n") || !strings.Contains(e.Panic, "cell 5, line 3") || !strings.Contains(e.Panic, "integer divide by zero") || e.Red == 0 ||
 		!strings.Contains(e.Compile, "mismatched types") || !strings.Contains(e.Compile, "undefined: missing") {
 		t.Errorf("errors: %+v", e)
+	}
+	if o := s.Console.Offered; len(o) != 2 || !strings.HasPrefix(o[0], "wrong :=") || !strings.HasPrefix(o[1], "half :=") {
+		t.Errorf("a console offers %q", o)
 	}
 	if !strings.Contains(s.Restart.Forgotten, "undefined: kept") || s.Restart.Again != "42" {
 		t.Errorf("restart: %+v", s.Restart)

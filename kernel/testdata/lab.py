@@ -142,6 +142,23 @@ def errors(lab):
     return {**seen, "red": colours}
 
 
+def console(lab):
+    """A console of the same kernel offers what was run in the notebook."""
+    lab.menu("File", "New Console for Notebook")
+    prompt = lab.page.locator(".jp-CodeConsole-promptCell .cm-content")
+    prompt.click(timeout=60000)
+    lab.page.wait_for_timeout(1000)
+    offered = []
+    for _ in range(2):
+        lab.page.keyboard.press("Control+Home")
+        lab.page.keyboard.press("ArrowUp")
+        lab.page.wait_for_timeout(300)
+        offered.append(prompt.inner_text())
+    lab.picture("console")
+    lab.page.locator(".lm-TabBar-tab", has_text="work.ipynb").first.click()
+    return {"offered": offered}
+
+
 def restart(lab):
     """After a restart nothing is known any more, and cells run."""
     lab.menu("Kernel", "Restart Kernel…")
@@ -161,7 +178,7 @@ try:
             executable_path=os.environ["WEIR_CHROMIUM"],
             args=["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"])
         lab = Lab(browser.new_page(viewport={"width": 1280, "height": 1400}))
-        json.dump({scene.__name__: scene(lab) for scene in (progress, interrupt, errors, restart)}, sys.stdout)
+        json.dump({scene.__name__: scene(lab) for scene in (progress, interrupt, errors, console, restart)}, sys.stdout)
         browser.close()
 finally:
     server.terminate()
