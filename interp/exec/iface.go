@@ -4,7 +4,6 @@ import (
 	"go/token"
 	"go/types"
 	"reflect"
-	"strings"
 
 	"golang.org/x/tools/go/ssa"
 )
@@ -220,8 +219,6 @@ func (x *Executor) assertionError(static types.Type, a any, want types.Type) err
 			from = "interface {}"
 		} else if isNamed(types.Unalias(static)) {
 			from = typeString(static)
-		} else {
-			from = strings.Replace(typeString(static), "{", " {", 1)
 		}
 	}
 	to := typeString(want)

@@ -407,54 +407,5 @@ func (r *rtype) cell(a any) reflect.Value {
 	return v
 }
 
-// loadAny is load for every bank: the value in its representation.
-func (r *rtype) loadAny(v reflect.Value) any { return r.load(v) }
-
 // goName is the type as %T prints it.
 func (r *rtype) goName() string { return typeString(r.typ) }
-
-// typeString prints a type as package reflect does.
-func typeString(t types.Type) string {
-	s := types.TypeString(t, func(p *types.Package) string { return p.Name() })
-	if strings.Contains(s, "struct{") || strings.Contains(s, "interface{") || strings.Contains(s, "any") {
-		return reflectString(t)
-	}
-	return s
-}
-
-func reflectString(t types.Type) string {
-	switch t := types.Unalias(t).(type) {
-	case *types.Pointer:
-		return "*" + reflectString(t.Elem())
-	case *types.Slice:
-		return "[]" + reflectString(t.Elem())
-	case *types.Array:
-		return fmt.Sprintf("[%d]%s", t.Len(), reflectString(t.Elem()))
-	case *types.Map:
-		return "map[" + reflectString(t.Key()) + "]" + reflectString(t.Elem())
-	case *types.Interface:
-		if t.Empty() {
-			return "interface {}"
-		}
-		s := types.TypeString(t, func(p *types.Package) string { return p.Name() })
-		return strings.Replace(s, "interface{", "interface { ", 1)
-	case *types.Struct:
-		if t.NumFields() == 0 {
-			return "struct {}"
-		}
-		var fields []string
-		for i := range t.NumFields() {
-			f := t.Field(i)
-			s := reflectString(f.Type())
-			if !f.Embedded() {
-				s = f.Name() + " " + s
-			}
-			if tag := t.Tag(i); tag != "" {
-				s += " " + strconv.Quote(tag)
-			}
-			fields = append(fields, s)
-		}
-		return "struct { " + strings.Join(fields, "; ") + " }"
-	}
-	return types.TypeString(t, func(p *types.Package) string { return p.Name() })
-}
