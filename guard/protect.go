@@ -46,7 +46,11 @@ func (g *Guard) Table(n *plan.Node, t *tally.Table) (Release, error) {
 	if n.Op() == "Table" {
 		p.layout = "Table1"
 	}
-	return g.releaseTable(n, p, p.result(t))
+	result := p.result(t)
+	if way := wayOut(n, result, g.policy); way != "" {
+		p.notes = append(p.notes, way)
+	}
+	return g.releaseTable(n, p, result)
 }
 
 func (g *Guard) releaseTable(n *plan.Node, p *protected, result *plan.Result) (Release, error) {

@@ -459,8 +459,11 @@ func (g *Guard) Card(n *plan.Node, participants int64) (Release, error) {
 }
 
 // Refuse releases a card that says what is not released, by which rule, and what
-// to do instead.
+// to do instead; a refusal without a way gets one from the plan.
 func (g *Guard) Refuse(n *plan.Node, why *plan.Refusal) (Release, error) {
+	if why.Way == "" {
+		why = &plan.Refusal{Rule: why.Rule, Reason: why.Reason, Way: insteadOfRows(n)}
+	}
 	p := &protected{keys: []string{"column", "type", "definition"}}
 	for _, c := range n.Columns() {
 		p.rows = append(p.rows, row{labels: []string{c.Name(), strings.ToLower(string(c.Kind())), c.String()}})
@@ -483,6 +486,5 @@ func RowLevel() *plan.Refusal {
 	return &plan.Refusal{
 		Rule:   "participant-level data does not leave the workbench (Data User Code of Conduct)",
 		Reason: "rows of participants are not released",
-		Way:    "describe them: .By(…).Summarise(…) or .Count()",
 	}
 }
