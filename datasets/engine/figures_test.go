@@ -128,33 +128,40 @@ func scalingFigures(t *testing.T, a *arena, rows int) {
 	}
 	arenas := []*arena{enter(t, benchRepository(t, small), ""), a}
 	if os.Getenv("LONG") != "" {
-		t.Run(millions(longRows), func(t *testing.T) { // skipped by name where there is no room
-			made := isMade(longRows, "")
-			dir := benchRepository(t, longRows)
-			long := enter(t, dir, "")
-			if !made { // what is mapped stays until the process ends
-				if err := os.RemoveAll(filepath.Dir(dir)); err != nil {
-					t.Error(err)
-				}
+		made := isMade(longRows, "")
+		t.Cleanup(func() {
+			if dir, err := benchFolder(longRows); !made && (err != nil || os.RemoveAll(dir) != nil) {
+				t.Error("the data of ", longRows, " rows could not be removed")
 			}
+		})
+		t.Run(millions(longRows), func(t *testing.T) { // skipped by name where there is no room
+			long := enter(t, benchRepository(t, longRows), "")
 			arenas = append(arenas, long)
 			memoryFigure(t, long, millions(longRows))
 			cancellationFigure(t, long, millions(longRows))
 		})
 	}
 	lines, others := map[string][]point{}, quiet{}
-	for _, q := range questions {
-		times := make([][]float64, len(arenas))
-		for range rounds {
-			others.wait()
-			for i, a := range arenas {
-				times[i] = append(times[i], a.seconds(t, q, runner{"weir", 1}))
+	times := map[string][][]float64{}
+	for range rounds {
+		others.wait()
+		for _, q := range questions {
+			var round []float64
+			for _, a := range arenas {
+				round = append(round, a.seconds(t, q, runner{"weir", 1}))
 			}
+			times[q.name] = append(times[q.name], round)
 		}
+	}
+	for _, q := range questions {
 		for i, a := range arenas {
-			p := point{float64(a.table.Info.Rows), median(times[i])}
+			var of []float64
+			for _, round := range times[q.name] {
+				of = append(of, round[i])
+			}
+			p := point{float64(a.table.Info.Rows), median(of)}
 			lines[q.name] = append(lines[q.name], p)
-			t.Logf("%-8s 1_thread, %10.0f rows: %8.4f s, %3.0f%% noise", q.name, p.rows, p.seconds, 100*noise(times[i]))
+			t.Logf("%-8s 1_thread, %10.0f rows: %8.4f s, %3.0f%% noise", q.name, p.rows, p.seconds, 100*noise(of))
 		}
 		line := lines[q.name]
 		for _, p := range line[1:] {
