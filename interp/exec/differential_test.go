@@ -36,7 +36,7 @@ func compiled(t testing.TB, programs map[string]string) map[string]string {
 	}
 	write(t, filepath.Join(dir, "go.mod"), "module peer\n\ngo 1.26\n")
 	write(t, filepath.Join(dir, "main.go"), "package main\n\nimport (\n\t\"fmt\"\n"+imports.String()+")\n\nfunc main() {\n"+calls.String()+"}\n")
-	build := exec.Command("go", "build", "-o", "peer", ".")
+	build := exec.Command("go", "build", "-gcflags=-N -l", "-ldflags=-s -w", "-o", "peer", ".") // unoptimised, it compiles sooner
 	build.Dir = dir
 	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-buildvcs=false", "GOWORK=off")
 	if out, err := build.CombinedOutput(); err != nil {
