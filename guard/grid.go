@@ -157,7 +157,7 @@ func (g *grid) judgeLine(l *line, column int, set []int) (gain, bool) {
 	case hidden == 0:
 		return gain{}, true
 	case g.quantiles[column]:
-		return counted(column, hidden, false), true
+		return gain{stats: hidden}, true
 	case follows:
 		return counted(column, hidden, true), g.holdsAll(l, column, set)
 	case g.totals && column == 0, shown > 0:

@@ -39,7 +39,7 @@ func wayOut(n *plan.Node, result *plan.Result, p Policy) string {
 		w.propose(i)
 	}
 	if len(w.found) == 0 {
-		return "Wider groups of the same participants would not show more: beside this table they would give a hidden number away."
+		return "No wider groups are proposed: beside this table they could give a hidden number away."
 	}
 	best := slices.MinFunc(w.found, collapse.compare)
 	say := "This may show more: "

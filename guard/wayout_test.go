@@ -67,7 +67,7 @@ func releasedTable(t *testing.T, n *plan.Node, text string) *plan.Result {
 	return r
 }
 
-const nothing = "Wider groups of the same participants would not show more: beside this table they would give a hidden number away."
+const nothing = "No wider groups are proposed: beside this table they could give a hidden number away."
 
 // manyBands is ages from 20 to 44 of which every second three are hidden.
 var manyBands = func() string {
