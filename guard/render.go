@@ -97,25 +97,25 @@ func (p *protected) transposed() *sheet {
 }
 
 func (s *sheet) cleaned(title string, notes []string) *sheet {
-	out := &sheet{title: visible(title), keys: allVisible(s.keys), across: visible(s.across), columns: allVisible(s.columns), notes: allVisible(notes)}
+	out := &sheet{title: printable(title), keys: allPrintable(s.keys), across: printable(s.across), columns: allPrintable(s.columns), notes: allPrintable(notes)}
 	for _, r := range s.rows {
-		out.rows = append(out.rows, row{allVisible(r.labels), r.cells})
+		out.rows = append(out.rows, row{allPrintable(r.labels), r.cells})
 	}
 	return out
 }
 
-func allVisible(texts []string) []string {
+func allPrintable(texts []string) []string {
 	out := make([]string, len(texts))
 	for i, s := range texts {
-		out[i] = visible(s)
+		out[i] = printable(s)
 	}
 	return out
 }
 
-// visible puts U+FFFD for characters that would break a line, drive a terminal or
+// printable puts U+FFFD for characters that would break a line, drive a terminal or
 // reverse the text around them (Unicode Technical Report 36, 2.5). The joiners of
 // scripts and emoji stay.
-func visible(s string) string {
+func printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r == '\u200c' || r == '\u200d' || !unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) {
 			return r

@@ -275,7 +275,7 @@ func TestGivesNothingAway(t *testing.T) {
 	proposed, certain := 0, 0
 	for range 12000 {
 		totals := r.IntN(2) == 0
-		a := newAttack(r, 2+r.IntN(2), 2+r.IntN(4), totals)
+		a := newTracker(r, 2+r.IntN(2), 2+r.IntN(4), totals)
 		w := &wayOuts{policy: Builtin, of: n, keys: grouped(n).Nodes(0), result: a.result()}
 		for key := range 2 {
 			g := w.along(key)
@@ -304,9 +304,9 @@ func TestGivesNothingAway(t *testing.T) {
 	}
 }
 
-// attack is a table of two keys, what of it is hidden, and linear algebra modulo a
+// tracker is a table of two keys, what of it is hidden, and linear algebra modulo a
 // prime over its cells.
-type attack struct {
+type tracker struct {
 	rows, columns int
 	cells         []int
 	hidden        []bool
@@ -314,8 +314,8 @@ type attack struct {
 	hiddenTotals  map[string]bool
 }
 
-func newAttack(r *rand.Rand, rows, columns int, totals bool) *attack {
-	a := &attack{rows: rows, columns: columns, totals: totals, hiddenTotals: map[string]bool{}}
+func newTracker(r *rand.Rand, rows, columns int, totals bool) *tracker {
+	a := &tracker{rows: rows, columns: columns, totals: totals, hiddenTotals: map[string]bool{}}
 	small := r.IntN(2) == 0
 	for range rows * columns {
 		c := 21 + r.IntN(80)
@@ -335,7 +335,7 @@ func newAttack(r *rand.Rand, rows, columns int, totals bool) *attack {
 }
 
 // masked is the hidden cells of a vector.
-func (a *attack) masked(v []int) []int {
+func (a *tracker) masked(v []int) []int {
 	out := slices.Clone(v)
 	for i := range out {
 		if !a.hidden[i] {
@@ -345,7 +345,7 @@ func (a *attack) masked(v []int) []int {
 	return out
 }
 
-func (a *attack) count(v []int) int {
+func (a *tracker) count(v []int) int {
 	n := 0
 	for i, x := range v {
 		n += x * a.cells[i]
@@ -354,7 +354,7 @@ func (a *attack) count(v []int) int {
 }
 
 // vector is 1 for the cells of a row and of a column; -1 stands for all.
-func (a *attack) vector(row, column int) []int {
+func (a *tracker) vector(row, column int) []int {
 	v := make([]int, len(a.cells))
 	for i := range v {
 		if (row < 0 || i/a.columns == row) && (column < 0 || i%a.columns == column) {
@@ -364,7 +364,7 @@ func (a *attack) vector(row, column int) []int {
 	return v
 }
 
-func (a *attack) totalVectors() [][]int {
+func (a *tracker) totalVectors() [][]int {
 	var out [][]int
 	if !a.totals {
 		return nil
@@ -379,7 +379,7 @@ func (a *attack) totalVectors() [][]int {
 	return out
 }
 
-func (a *attack) result() *plan.Result {
+func (a *tracker) result() *plan.Result {
 	r := &plan.Result{}
 	name := func(i int) string {
 		if i < 0 {
@@ -409,7 +409,7 @@ func (a *attack) result() *plan.Result {
 }
 
 // merged is the new numbers of a table with the labels of a key put together.
-func (a *attack) merged(key int, set []int) [][]int {
+func (a *tracker) merged(key int, set []int) [][]int {
 	var out [][]int
 	lines := a.rows
 	if key == 0 {
@@ -431,7 +431,7 @@ func (a *attack) merged(key int, set []int) [][]int {
 
 // learns is a sum of hidden cells, 1 to 20 of participants, that follows only with
 // the merged numbers, of which those of 1 to 20 are not shown; nil when there is none.
-func (a *attack) learns(merged [][]int, certain bool) []int {
+func (a *tracker) learns(merged [][]int, certain bool) []int {
 	var before basis
 	for i, h := range a.hidden {
 		if !h {
