@@ -68,6 +68,9 @@ func (s *session) Info() kernel.Info {
 
 // IsComplete implements kernel.Executor.
 func (s *session) IsComplete(code string) kernel.Completeness {
+	if asks(code) {
+		return kernel.Completeness{Status: "complete"}
+	}
 	status, indent := cell.Completeness(code)
 	return kernel.Completeness{Status: status, Indent: indent}
 }
@@ -86,6 +89,9 @@ const integrityError = "IntegrityError"
 
 // Execute implements kernel.Executor.
 func (s *session) Execute(ctx context.Context, req kernel.Request, pub kernel.Publisher) kernel.Outcome {
+	if asks(req.Code) {
+		return s.help(ctx, req.Code, pub)
+	}
 	s.count = max(s.count, req.Count)
 	number := req.Count
 	if number == 0 { // a quiet cell, in the place of the next

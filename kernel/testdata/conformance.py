@@ -28,13 +28,11 @@ class Weir(jupyter_kernel_test.KernelTests):
     supported_history_operations = ("tail", "range", "search")
     completion_samples = [{"text": "fmt.Sprint", "matches": {"Sprint", "Sprintf", "Sprintln"}}]
     code_inspect_sample = "fmt.Println"
-    code_page_something = "fmt.Println?"
-    code_clear_output = "ds.Clear()"
+    code_page_something = "%help"
+    code_clear_output = "%clear"
 
     test_completion = waits("the cell compiler")(jupyter_kernel_test.KernelTests.test_completion)
     test_inspect = waits("the cell compiler")(jupyter_kernel_test.KernelTests.test_inspect)
-    test_pager = waits("the cell compiler")(jupyter_kernel_test.KernelTests.test_pager)
-    test_clear_output = waits("a function that cells can call")(jupyter_kernel_test.KernelTests.test_clear_output)
 
 
 class Welcome(jupyter_kernel_test.IopubWelcomeTests):
