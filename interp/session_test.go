@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -59,7 +60,17 @@ func start(t testing.TB) *Session {
 // TestNotebooks runs the notebooks in testdata: an archive's files are cells, each
 // followed by a file that says what happens.
 func TestNotebooks(t *testing.T) {
-	archive, err := txtar.ParseFile("testdata/notebooks.txtar")
+	names, err := filepath.Glob("testdata/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		runNotebooks(t, name)
+	}
+}
+
+func runNotebooks(t *testing.T, name string) {
+	archive, err := txtar.ParseFile(name)
 	if err != nil {
 		t.Fatal(err)
 	}

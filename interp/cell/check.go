@@ -7,6 +7,7 @@ import (
 	"go/token"
 	"go/types"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,11 +16,11 @@ import (
 // check gives every expression its type and reports what Go's compiler would.
 func (k *checking) check() {
 	k.pkg = types.NewPackage("main", "main")
-	k.faults, k.noted = map[*unit]string{}, nil
+	k.faults = map[*unit]string{}
 	k.keepVariables()
 	declared := k.declared()
 	for name, g := range k.live {
-		if !declared[name] {
+		if !declared[name] && k.dropped[name] == "" {
 			k.pkg.Scope().Insert(g.object)
 		}
 	}
@@ -34,6 +35,11 @@ func (k *checking) check() {
 		FileVersions: map[*ast.File]string{},
 	}
 	conf := types.Config{Importer: k.importer, GoVersion: goVersion, Error: k.typeError, Sizes: types.SizesFor("gc", "amd64")}
+	k.again = nil
+	for u := range k.included {
+		k.again = append(k.again, k.unitFile(u))
+	}
+	slices.SortFunc(k.again, func(a, b *ast.File) int { return int(a.Package - b.Package) })
 	types.NewChecker(&conf, k.fset, k.pkg, k.info).Files(k.files(true))
 }
 
@@ -44,10 +50,7 @@ const goVersion = "go1.26"
 // for the checker only.
 func (k *checking) files(vars bool) []*ast.File {
 	out := []*ast.File{k.decls}
-	for u := range k.included {
-		out = append(out, k.unitFile(u))
-	}
-	slices.SortFunc(out[1:], func(a, b *ast.File) int { return int(a.Package - b.Package) })
+	out = append(out, k.again...)
 	if vars && k.vars != nil {
 		out = append(out, k.vars)
 	}
@@ -246,6 +249,7 @@ func (k *checking) altered() map[string]bool {
 // variables and imports, and a value as the last line.
 func (k *checking) typeError(err error) {
 	e := err.(types.Error)
+	e.Msg = ownPackage.ReplaceAllString(e.Msg, "")
 	if e.Soft && (strings.Contains(e.Msg, "not used") || strings.Contains(e.Msg, "declared and not")) {
 		return
 	}
@@ -302,8 +306,17 @@ func (k *checking) explain(msg string) string {
 			return msg + ": " + why
 		}
 	}
+	if m := sameName.FindStringSubmatch(msg); m != nil && m[1] == m[2] && k.live[m[1]] != nil {
+		return fmt.Sprintf("%s: %s has been declared again in cell %d; define what is of the old one again", msg, m[1], k.live[m[1]].cell)
+	}
 	return msg
 }
+
+// ownPackage is how go/types tells the packages of two cells apart: not at all.
+var ownPackage = regexp.MustCompile(`\bmain\.`)
+
+// sameName finds a mistake that is none for who does not know of a redefinition.
+var sameName = regexp.MustCompile(`type (\w+)\) as (\w+) value`)
 
 // shadowed explains packages that are mentioned without an import.
 var shadowed = map[string]string{

@@ -32,7 +32,7 @@ type checking struct {
 	dropped  map[string]string // declarations of earlier cells that no longer compile, and why
 	named    bool              // columns have been given their variables' names
 	faults   map[*unit]string  // of this round
-	noted    []string          // messages of this round
+	again    []*ast.File       // of what is included
 
 	pkg  *types.Package
 	vars *ast.File // declares what is kept

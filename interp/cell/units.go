@@ -102,6 +102,25 @@ func (k *checking) invade() {
 		}
 	}
 	k.include(names)
+	k.mend()
+}
+
+// mend includes the declarations that no longer compiled and may do so now.
+func (k *checking) mend() {
+	names := map[string]bool{}
+	for _, u := range k.own {
+		for _, name := range u.names {
+			names[name] = true
+		}
+	}
+	for _, id := range k.tops {
+		names[id.Name] = true
+	}
+	for _, u := range k.units {
+		if k.broken[u.names[0]] != "" && !k.replaced(u) && k.affected(u, names) {
+			k.included[u] = true
+		}
+	}
 }
 
 // owns says whether the cell itself declares the name.
