@@ -393,7 +393,7 @@ func onThreads(n int) string {
 	return fmt.Sprintf("%d_threads", n)
 }
 
-const rounds = 9
+const rounds = 7
 
 // patience is how long one way to ask is measured; it is measured once at least.
 func patience() time.Duration {
