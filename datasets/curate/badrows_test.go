@@ -254,3 +254,21 @@ duckdb.sql("copy (from read_csv('%[1]s/person.csv', header=true)) to '%[2]s/pers
 	python(t, "-c", script)
 	return dir
 }
+
+// badRows imports each kind of bad row strictly and leniently, and counts the kinds
+// that a strict import takes, or a lenient one neither refuses nor names.
+func badRows(t *testing.T) (kinds, silent int) {
+	for _, x := range faults {
+		text := strings.Replace(good, x.old, x.new, 1)
+		from := unpack(t, strings.Replace(text, "9000000000,,2020", "9000000000,A,2020", 1))
+		_, strict := Import(t.Context(), from, filepath.Join(t.TempDir(), "r"), testOptions, nil)
+		o := testOptions
+		o.Lenient = true
+		report, lenient := Import(t.Context(), from, filepath.Join(t.TempDir(), "r"), o, nil)
+		kinds++
+		if strict == nil || lenient == nil && len(report.Malformed) == 0 {
+			silent++
+		}
+	}
+	return kinds, silent
+}

@@ -126,47 +126,50 @@ func TestImportCSV(t *testing.T) {
 // TestMalformed: what is wrong with a source is named by file and line, is counted
 // by a lenient import where the rest can be read, and stops any other. No error
 // holds the value, which here always has 666 in it.
+// faults are what can be wrong with good, and what is said of it.
+var faults = []struct {
+	name     string
+	old, new string // in good
+	want     string
+	fatal    bool // lenient or not
+}{
+	{"id is no number", "12,8532,1960", "x666,8532,1960", "Person.CSV, line 3: person_id is not a whole number", false},
+	{"id is negative", "12,8532,1960", "-666,8532,1960", "Person.CSV, line 3: person_id is negative", false},
+	{"id is missing", "12,8532,1960", ",8532,1960", "Person.CSV, line 3: person_id is missing", false},
+	{"id is there twice", "12,8532,1960", "7,8532,1960", "Person.CSV, line 3: person_id stands in an earlier row", false},
+	{"no year of birth", "12,8532,1960", "12,8532,", "Person.CSV, line 3: the birth is missing", false},
+	{"impossible birthday", "12,8532,1960,5,,", "12,8532,1960,2,30,", "Person.CSV, line 3: the birth is no day", false},
+	{"impossible month", "12,8532,1960,5,,", "12,8532,1960,666,,", "Person.CSV, line 3: the birth is no day", false},
+	{"impossible date", "20200102", "20200666", "measurement.csv, line 2: measurement_date is not a date", false},
+	{"impossible day", "20200102", "2020-02-30", "measurement.csv, line 2: measurement_date is not a date", false},
+	{"date the American way", "20200102", "12/31/2020", "measurement.csv, line 2: measurement_date is not a date", false},
+	{"impossible time", "20200102", "2020-01-02 25:66:60", "measurement.csv, line 2: measurement_date is not a date", false},
+	{"missing date", "20200102", "", "measurement.csv, line 2: measurement_date is missing", false},
+	{"value is no number", "-1.5e1", "666x", "measurement.csv, line 2: value_as_number is not a number", false},
+	{"value is infinite", "-1.5e1", "Inf", "measurement.csv, line 2: value_as_number is not a number", false},
+	{"value is NaN", "-1.5e1", "NaN", "measurement.csv, line 2: value_as_number is not a number", false},
+	{"value is huge", "-1.5e1", "666e666", "measurement.csv, line 2: value_as_number is not a number", false},
+	{"concept is too large", "12→1→20200102", "12→66666666666→20200102", "measurement.csv, line 2: measurement_concept_id is outside", false},
+	{"concept is the sentinel", "12→1→20200102", "12→-2147483648→20200102", "measurement.csv, line 2: measurement_concept_id is outside", false},
+	{"concept is half", "12→1→20200102", "12→666.5→20200102", "measurement.csv, line 2: measurement_concept_id is not a whole number", false},
+	{"a field too many", "20200102", "20200102→666", "measurement.csv, line 2: has 7 fields where the first line has 6", false},
+	{"a field too few", "7,2021-05-06,,", "7,2021-05-06,", "DEATH.csv, line 2: has 3 fields where the first line has 4", false},
+	{"a quote inside", "12,The Basics", `12,The "666" Basics`, "ds_survey.csv, line 2: has a quote inside a field", false},
+	{"a quote that is not closed", `12,The Basics`, `12,"The 666 Basics`, "ds_survey.csv: line 2: a quote opens that is not closed", true},
+	{"invalid UTF-8", "The Basics", "\xff666", "ds_survey.csv, line 2: survey is not valid UTF-8", false},
+	{"free text for a label", "The Basics", strings.Repeat("666", 500), "ds_survey.csv, line 2: survey is longer than a label", false},
+	{"missing column", "measurement_concept_id", "something", "measurement.csv has no column measurement_concept_id, which the table measurement needs", true},
+	{"missing person_id", "person_id→", "someone→", "measurement.csv has no column person_id", true},
+	{"missing birth", "year_of_birth,month_of_birth,day_of_birth,birth_datetime", "a,b,c,d", "Person.CSV has no column birth_datetime or year_of_birth", true},
+	{"duplicate header", "unit_concept_id", "Value_As_Number", "measurement.csv: two columns are called value_as_number", true},
+	{"two files for a table", "-- DEATH.csv --", "-- death.tsv --\n-- DEATH.csv --", "holds both", true},
+	{"no person", "-- Person.CSV --", "-- People.csv --", "has no person.csv", true},
+	{"empty file", "-- DEATH.csv --\nperson_id,death_date,death_datetime,cause_source_value\n7,2021-05-06,,\"fell\nover, and \"\"stayed\"\" down\"", "-- DEATH.csv --", "DEATH.csv: it is empty", true},
+	{"nobody", "7,8507,1950,2,29.0,1951-03-04 00:00:00,8527\n12,8532,1960,5,,,0\n9000000000,8532,1970.0,,,,\n", "", "nobody to import", true},
+}
+
 func TestMalformed(t *testing.T) {
-	for _, x := range []struct {
-		name     string
-		old, new string // in good
-		want     string
-		fatal    bool // lenient or not
-	}{
-		{"id is no number", "12,8532,1960", "x666,8532,1960", "Person.CSV, line 3: person_id is not a whole number", false},
-		{"id is negative", "12,8532,1960", "-666,8532,1960", "Person.CSV, line 3: person_id is negative", false},
-		{"id is missing", "12,8532,1960", ",8532,1960", "Person.CSV, line 3: person_id is missing", false},
-		{"id is there twice", "12,8532,1960", "7,8532,1960", "Person.CSV, line 3: person_id stands in an earlier row", false},
-		{"no year of birth", "12,8532,1960", "12,8532,", "Person.CSV, line 3: the birth is missing", false},
-		{"impossible birthday", "12,8532,1960,5,,", "12,8532,1960,2,30,", "Person.CSV, line 3: the birth is no day", false},
-		{"impossible month", "12,8532,1960,5,,", "12,8532,1960,666,,", "Person.CSV, line 3: the birth is no day", false},
-		{"impossible date", "20200102", "20200666", "measurement.csv, line 2: measurement_date is not a date", false},
-		{"impossible day", "20200102", "2020-02-30", "measurement.csv, line 2: measurement_date is not a date", false},
-		{"date the American way", "20200102", "12/31/2020", "measurement.csv, line 2: measurement_date is not a date", false},
-		{"impossible time", "20200102", "2020-01-02 25:66:60", "measurement.csv, line 2: measurement_date is not a date", false},
-		{"missing date", "20200102", "", "measurement.csv, line 2: measurement_date is missing", false},
-		{"value is no number", "-1.5e1", "666x", "measurement.csv, line 2: value_as_number is not a number", false},
-		{"value is infinite", "-1.5e1", "Inf", "measurement.csv, line 2: value_as_number is not a number", false},
-		{"value is NaN", "-1.5e1", "NaN", "measurement.csv, line 2: value_as_number is not a number", false},
-		{"value is huge", "-1.5e1", "666e666", "measurement.csv, line 2: value_as_number is not a number", false},
-		{"concept is too large", "12→1→20200102", "12→66666666666→20200102", "measurement.csv, line 2: measurement_concept_id is outside", false},
-		{"concept is the sentinel", "12→1→20200102", "12→-2147483648→20200102", "measurement.csv, line 2: measurement_concept_id is outside", false},
-		{"concept is half", "12→1→20200102", "12→666.5→20200102", "measurement.csv, line 2: measurement_concept_id is not a whole number", false},
-		{"a field too many", "20200102", "20200102→666", "measurement.csv, line 2: has 7 fields where the first line has 6", false},
-		{"a field too few", "7,2021-05-06,,", "7,2021-05-06,", "DEATH.csv, line 2: has 3 fields where the first line has 4", false},
-		{"a quote inside", "12,The Basics", `12,The "666" Basics`, "ds_survey.csv, line 2: has a quote inside a field", false},
-		{"a quote that is not closed", `12,The Basics`, `12,"The 666 Basics`, "ds_survey.csv: line 2: a quote opens that is not closed", true},
-		{"invalid UTF-8", "The Basics", "\xff666", "ds_survey.csv, line 2: survey is not valid UTF-8", false},
-		{"free text for a label", "The Basics", strings.Repeat("666", 500), "ds_survey.csv, line 2: survey is longer than a label", false},
-		{"missing column", "measurement_concept_id", "something", "measurement.csv has no column measurement_concept_id, which the table measurement needs", true},
-		{"missing person_id", "person_id→", "someone→", "measurement.csv has no column person_id", true},
-		{"missing birth", "year_of_birth,month_of_birth,day_of_birth,birth_datetime", "a,b,c,d", "Person.CSV has no column birth_datetime or year_of_birth", true},
-		{"duplicate header", "unit_concept_id", "Value_As_Number", "measurement.csv: two columns are called value_as_number", true},
-		{"two files for a table", "-- DEATH.csv --", "-- death.tsv --\n-- DEATH.csv --", "holds both", true},
-		{"no person", "-- Person.CSV --", "-- People.csv --", "has no person.csv", true},
-		{"empty file", "-- DEATH.csv --\nperson_id,death_date,death_datetime,cause_source_value\n7,2021-05-06,,\"fell\nover, and \"\"stayed\"\" down\"", "-- DEATH.csv --", "DEATH.csv: it is empty", true},
-		{"nobody", "7,8507,1950,2,29.0,1951-03-04 00:00:00,8527\n12,8532,1960,5,,,0\n9000000000,8532,1970.0,,,,\n", "", "nobody to import", true},
-	} {
+	for _, x := range faults {
 		t.Run(x.name, func(t *testing.T) {
 			text := strings.Replace(good, x.old, x.new, 1)
 			if text == good {

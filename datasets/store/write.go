@@ -29,6 +29,8 @@ type Builder struct {
 	dir, temp string
 	lock      *os.File // the directory temp: locked as long as somebody writes it
 	mu        sync.Mutex
+	syncing   sync.WaitGroup // files that are on their way to the disk
+	failed    error          // of those
 }
 
 // Create begins a repository that Commit puts at dir, which must not exist. It
@@ -102,6 +104,7 @@ func (b *Builder) Dir() string { return b.temp }
 
 // Abort removes what was written. After Commit it does nothing.
 func (b *Builder) Abort() error {
+	b.syncing.Wait()
 	err := os.RemoveAll(b.temp)
 	if closing := b.lock.Close(); !errors.Is(closing, os.ErrClosed) {
 		err = errors.Join(err, closing)
@@ -111,6 +114,9 @@ func (b *Builder) Abort() error {
 
 // Commit writes the manifest and renames the repository to its place.
 func (b *Builder) Commit() error {
+	if b.syncing.Wait(); b.failed != nil {
+		return b.failed
+	}
 	if err := b.manifest.check(); err != nil {
 		return err
 	}
@@ -220,15 +226,20 @@ func (o *output) write(rows int, columns []arrow.ArrayData) error {
 	return o.ipc.Write(rec)
 }
 
-// close finishes the file and says what it is.
-func (o *output) close() (File, error) {
+// close finishes the file and says what it is. It reaches the disk while other
+// files are written; Commit waits for that.
+func (o *output) close(b *Builder) (File, error) {
 	if err := o.ipc.Close(); err != nil {
 		return File{}, errors.Join(err, o.file.Close())
 	}
-	if err := o.file.Sync(); err != nil {
-		return File{}, errors.Join(err, o.file.Close())
-	}
-	return File{o.bytes, hex.EncodeToString(o.hash.Sum(nil))}, o.file.Close()
+	b.syncing.Go(func() {
+		if err := errors.Join(o.file.Sync(), o.file.Close()); err != nil {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			b.failed = errors.Join(b.failed, err)
+		}
+	})
+	return File{o.bytes, hex.EncodeToString(o.hash.Sum(nil))}, nil
 }
 
 var conceptType = &arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int32, ValueType: arrow.PrimitiveTypes.Int32}
@@ -447,9 +458,9 @@ func arrowData(t arrow.DataType, values []byte, n int, missing func(int) bool) *
 // Close finishes the files and enters the table in the manifest.
 func (w *Writer) Close() error {
 	var err error
-	w.info.File, err = w.data.close()
+	w.info.File, err = w.data.close(w.builder)
 	if w.index != nil {
-		index, closing := w.index.close()
+		index, closing := w.index.close(w.builder)
 		w.info.Index, err = &index, errors.Join(err, closing)
 	}
 	if err != nil {
