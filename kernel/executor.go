@@ -95,7 +95,8 @@ type Outcome struct {
 }
 
 // Data is a set of representations of one result by MIME type. The kernel
-// publishes only what an executor hands it as Data; it adds and alters nothing.
+// publishes only what an executor hands it as Data, progress bars apart; it adds and
+// alters nothing.
 type Data interface {
 	// MIME maps a MIME type to the representation's text. The text of
 	// application/json and of every type ending in +json is JSON; it is sent

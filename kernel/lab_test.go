@@ -27,29 +27,60 @@ type scenes struct {
 }
 
 // In JupyterLab people see how far long work is and nothing of it afterwards, can
-// interrupt and restart, find what they ran, and read where an error is. Pictures of it are kept in
-// artefacts, with LONG set in both themes.
+// interrupt and restart, find what they ran, and read where an error is. Pictures of
+// it are kept in artefacts, with LONG set in both themes.
 func TestLab(t *testing.T) {
-	outsider(t, "WEIR_CHROMIUM", "Chromium")
-	if err := os.MkdirAll("../artefacts", 0o755); err != nil {
-		t.Fatal(err)
-	}
 	themes := []string{"light"}
 	if os.Getenv("LONG") != "" {
 		themes = append(themes, "dark")
 	}
 	for _, theme := range themes {
 		t.Run(theme, func(t *testing.T) {
-			out, errs, err := jupyter(t, "lab.py", "../artefacts", theme)
-			if err != nil {
-				t.Fatalf("%v\n%s", err, errs)
-			}
 			var s scenes
-			if err := json.Unmarshal(out, &s); err != nil {
-				t.Fatal(err)
-			}
+			lab(t, &s, "weir", theme)
 			s.check(t)
 		})
+	}
+}
+
+// While a cell runs, JupyterLab completes and explains.
+func TestLabWhileACellRuns(t *testing.T) {
+	var s struct {
+		Complete struct {
+			Proposed []string
+			Taken    string
+		}
+		Inspect struct {
+			Told string
+			Busy bool `json:"busy_meanwhile"`
+		}
+		Page struct{ Seen string }
+	}
+	lab(t, &s, "scripted", "light")
+	if got := strings.Join(s.Complete.Proposed, " "); got != "stderr stdout" || s.Complete.Taken != "stderr" {
+		t.Errorf("completion: %+v", s.Complete)
+	}
+	if s.Inspect.Told != `at 6 of "stdout", more false` || !s.Inspect.Busy {
+		t.Errorf("inspection: %+v", s.Inspect)
+	}
+	if s.Page.Seen != "help for all" {
+		t.Errorf("page: %q", s.Page.Seen)
+	}
+}
+
+// lab decodes into seen what lab.py saw.
+func lab(t *testing.T, seen any, kernel, theme string) {
+	t.Helper()
+	outsider(t, "WEIR_CHROMIUM", "Chromium")
+	if err := os.MkdirAll("../artefacts", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	out, errs, err := jupyter(t, "lab.py", kernel, "../artefacts", theme)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, errs)
+	}
+	if err := json.Unmarshal(out, seen); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -1,10 +1,11 @@
-"""Works with weir in JupyterLab in Chromium, as people do.
+"""Works with a kernel in JupyterLab in Chromium, as people do.
 
-usage: lab.py PICTURES THEME
+usage: lab.py KERNEL PICTURES THEME
 
-PICTURES is a folder for screenshots, THEME is "light" or "dark". The browser is
-$WEIR_CHROMIUM, and JUPYTER_PATH must lead to the kernelspec of weir. Prints what was
-seen, as JSON: a member for each scene.
+KERNEL is "weir", or "scripted", the kernel of main_test.go. PICTURES is a folder for
+screenshots, THEME is "light" or "dark". The browser is $WEIR_CHROMIUM, and
+JUPYTER_PATH must lead to the kernelspec. Prints what was seen, as JSON: a member for
+each scene.
 """
 
 import json
@@ -22,7 +23,7 @@ import urllib.request
 import nbformat
 from playwright.sync_api import sync_playwright
 
-pictures, theme = sys.argv[1:3]
+kernel, pictures, theme = sys.argv[1:4]
 token = secrets.token_hex(16)
 with socket.socket() as s:
     s.bind(("127.0.0.1", 0))
@@ -34,17 +35,20 @@ for name, value in {"themes": {"theme": "JupyterLab " + theme.capitalize()}, "no
     with open(f"{settings}/{name}.jupyterlab-settings", "w") as f:
         json.dump(value, f)
 
-CELLS = [
-    'cdr := ds.Open("synthetic")\ncdr',  # makes the repository, which takes seconds
-    "kept := 41",
-    "for n := 0; ; n++ { kept += n % 2 - n % 2 }",
-    "kept + 1",
-    "half := func(n int) int { return 10 / n }\nfmt.Println(half(2))\nhalf(0)",
-    'wrong := "a" + 1\nmissing()',
-]
+CELLS = {
+    "weir": [
+        'cdr := ds.Open("synthetic")\ncdr',  # makes the repository, which takes seconds
+        "kept := 41",
+        "for n := 0; ; n++ { kept += n % 2 - n % 2 }",
+        "kept + 1",
+        "half := func(n int) int { return 10 / n }\nfmt.Println(half(2))\nhalf(0)",
+        'wrong := "a" + 1\nmissing()',
+    ],
+    "scripted": ["sleep 1h", "st", "stdout", "page help for all"],
+}
 notebook = nbformat.v4.new_notebook(
-    cells=[nbformat.v4.new_code_cell(c) for c in CELLS],
-    metadata={"kernelspec": {"name": "weir", "display_name": "weir (Go)", "language": "go"}})
+    cells=[nbformat.v4.new_code_cell(c) for c in CELLS[kernel]],
+    metadata={"kernelspec": {"name": kernel, "display_name": kernel, "language": "go"}})
 nbformat.write(notebook, root + "/work.ipynb")
 
 server = subprocess.Popen(
@@ -80,6 +84,12 @@ class Lab:
     def start(self, n):
         self.cell(n).locator(".cm-content").click()
         self.page.keyboard.press("Control+Enter")
+
+    def press(self, n, key):
+        """At the end of a cell."""
+        self.cell(n).locator(".cm-content").click()
+        self.page.keyboard.press("Control+End")
+        self.page.keyboard.press(key)
 
     def run(self, n):
         self.start(n)
@@ -120,9 +130,7 @@ def interrupt(lab):
     lab.start(2)
     lab.await_state("Busy")
     # Help is asked for and given meanwhile; the kernel is still shown as busy.
-    lab.cell(3).locator(".cm-content").click()
-    lab.page.keyboard.press("End")
-    lab.page.keyboard.press("Tab")
+    lab.press(3, "Tab")
     lab.page.wait_for_timeout(500)
     lab.page.keyboard.press("Escape")
     busy = lab.page.locator("text=| Busy").count() > 0
@@ -140,6 +148,39 @@ def errors(lab):
     lab.cell(5).scroll_into_view_if_needed()
     lab.picture("errors")
     return {**seen, "red": colours}
+
+
+def complete(lab):
+    """While a cell runs, Tab proposes how to go on."""
+    lab.start(0)
+    lab.await_state("Busy")
+    lab.press(1, "Tab")
+    lab.page.wait_for_selector(".jp-Completer .jp-Completer-item", timeout=10000)
+    lab.picture("complete")
+    proposed = lab.page.locator(".jp-Completer .jp-Completer-item code, .jp-Completer .jp-Completer-item .jp-Completer-match").all_inner_texts()
+    lab.page.keyboard.press("Enter")
+    lab.page.wait_for_selector(".jp-Completer", state="hidden")
+    return {"proposed": proposed, "taken": lab.cell(1).locator(".cm-content").inner_text()}
+
+
+def inspect(lab):
+    """While a cell runs, Shift+Tab tells what stands at the cursor."""
+    lab.press(2, "Shift+Tab")
+    lab.page.wait_for_selector(".jp-Tooltip", timeout=10000)
+    lab.picture("inspect")
+    told = lab.page.locator(".jp-Tooltip").inner_text()
+    busy = lab.page.locator("text=| Busy").count() > 0
+    lab.page.keyboard.press("Escape")
+    lab.menu("Kernel", "Interrupt Kernel")
+    lab.await_prompt(0)
+    return {"told": told, "busy_meanwhile": busy}
+
+
+def page(lab):
+    """Help that a cell asks for is shown."""
+    seen = lab.run(3)
+    lab.picture("page")
+    return {"seen": seen}
 
 
 def console(lab):
@@ -178,7 +219,8 @@ try:
             executable_path=os.environ["WEIR_CHROMIUM"],
             args=["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"])
         lab = Lab(browser.new_page(viewport={"width": 1280, "height": 1400}))
-        json.dump({scene.__name__: scene(lab) for scene in (progress, interrupt, errors, console, restart)}, sys.stdout)
+        scenes = {"weir": (progress, interrupt, errors, console, restart), "scripted": (complete, inspect, page)}
+        json.dump({scene.__name__: scene(lab) for scene in scenes[kernel]}, sys.stdout)
         browser.close()
 finally:
     server.terminate()
