@@ -31,7 +31,8 @@ type Host interface {
 // Session is one notebook's cells. Run is called by one goroutine; the other
 // methods by any.
 type Session struct {
-	compiler *cell.Compiler
+	compiling sync.Mutex // held while compiler is used, which is not while a cell runs
+	compiler  *cell.Compiler
 
 	mu     sync.Mutex
 	child  *child
@@ -72,7 +73,7 @@ const grace = 2 * time.Second
 
 // Run runs the text of cell number n. It returns nil or a *Failure.
 func (s *Session) Run(ctx context.Context, n int, text string, host Host) error {
-	program, err := s.compiler.Compile(n, text)
+	program, err := s.compile(n, text)
 	var mistakes *cell.Errors
 	if errors.As(err, &mistakes) {
 		return &Failure{Name: "CompileError", Text: mistakes.Error(), Traceback: mistakes.Pretty()}
@@ -92,7 +93,9 @@ func (s *Session) Run(ctx context.Context, n int, text string, host Host) error 
 		return s.lost(ctx, err)
 	}
 	if done.Evaluated {
+		s.compiling.Lock()
 		program.Commit()
+		s.compiling.Unlock()
 	}
 	if done.Failed == nil {
 		return nil
@@ -104,6 +107,28 @@ func (s *Session) Run(ctx context.Context, n int, text string, host Host) error 
 		return &Failure{Name: "CompileError", Text: mistakes.Error(), Traceback: mistakes.Pretty()}
 	}
 	return failure(done)
+}
+
+func (s *Session) compile(n int, text string) (*cell.Program, error) {
+	s.compiling.Lock()
+	defer s.compiling.Unlock()
+	return s.compiler.Compile(n, text)
+}
+
+// Complete proposes what can stand instead of text[start:end], around the cursor,
+// an offset in bytes. Any goroutine may call it, while a cell runs too.
+func (s *Session) Complete(text string, cursor int) (start, end int, matches []cell.Match) {
+	s.compiling.Lock()
+	defer s.compiling.Unlock()
+	return s.compiler.Complete(text, cursor)
+}
+
+// Inspect is the signature and the doc comment of the name at the cursor, or "".
+// Any goroutine may call it, while a cell runs too.
+func (s *Session) Inspect(text string, cursor int) string {
+	s.compiling.Lock()
+	defer s.compiling.Unlock()
+	return s.compiler.Inspect(text, cursor)
 }
 
 // begin notes the running cell. A speaker that died between cells is replaced here.
@@ -119,8 +144,10 @@ func (s *Session) begin(cancel context.CancelFunc) (*child, error) {
 
 // lost replaces a speaker that died and says what went with it.
 func (s *Session) lost(ctx context.Context, cause error) error {
+	s.compiling.Lock()
 	names := s.compiler.Names()
 	s.compiler.Reset()
+	s.compiling.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.child.kill()
@@ -325,6 +352,11 @@ func (r *running) answer(ctx context.Context, a *speaker.Ask) speaker.Answer {
 		err = r.host.Show(ctx, n, a.Last)
 	} else {
 		result, err = r.host.Run(ctx, n)
+		if err == nil && result != nil && result.Schema != nil {
+			r.compiling.Lock()
+			r.compiler.Know(result.Schema)
+			r.compiling.Unlock()
+		}
 	}
 	var mistake *plan.Error
 	switch {

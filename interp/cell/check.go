@@ -347,9 +347,11 @@ func (k *checking) lint() {
 			k.report(f.Name.Pos(), "the function %s has no body", f.Name.Name)
 		}
 	}
-	ast.Inspect(k.decls, k.dropping)
-	if k.body != nil {
-		ast.Inspect(k.body, k.dropping)
+	for _, f := range []*ast.File{k.decls, k.body} {
+		if f != nil {
+			ast.Inspect(f, k.dropping)
+			ast.Inspect(f, k.checkNames)
+		}
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"go/token"
 	"go/types"
 	"sort"
+
+	"weir/datasets/plan"
 )
 
 // Compiler compiles the cells of one notebook in turn.
@@ -16,6 +18,7 @@ type Compiler struct {
 	broken   map[string]string  // why a declaration of an earlier cell is no longer one
 	versions map[string]int     // how often a type of the name has changed
 	lines    map[string]origin  // file names of the file set
+	schema   *plan.Schema       // of the repository, when it is known
 }
 
 // global is an object that a cell declared at its top level.

@@ -83,11 +83,11 @@ func newImporter(fset *token.FileSet) *importer {
 
 // Import implements types.Importer.
 func (im *importer) Import(path string) (*types.Package, error) {
-	if im.whole[path] {
-		return im.loaded[path], nil
-	}
 	if _, ok := allowed()[path]; !ok {
 		return nil, notAllowed(path)
+	}
+	if im.whole[path] {
+		return im.loaded[path], nil
 	}
 	return im.load(path)
 }

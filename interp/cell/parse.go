@@ -56,7 +56,7 @@ const (
 	bodySuffix = "\n}\n"
 )
 
-// maxText is the longest cell that is compiled, in bytes, and maxNesting how deep
+// maxCell is the longest cell that is compiled, in bytes, and maxNesting how deep
 // brackets may nest: the parser and the checker recur.
 const (
 	maxCell    = 1 << 20
@@ -90,7 +90,6 @@ func (k *checking) parse(text []byte) {
 		}
 		k.tops = definitions(k.main.Body.List)
 	}
-	k.refuseDirectives()
 	k.addImports()
 	k.own = k.unitsOf(k.decls)
 	k.invade()
@@ -105,38 +104,52 @@ func (k *checking) readable(text []byte) bool {
 		at := slices.Index(text, 0)
 		k.errs.add(strings.Count(string(text[:at]), "\n")+1, 1, "the cell holds binary bytes: a cell is text")
 	default:
-		if line := tooDeep(text); line > 0 {
-			k.errs.add(line, 1, "brackets nest deeper than %d here: use variables for parts of the expression", maxNesting)
-		}
+		k.scan(text)
 	}
 	return !k.failed()
 }
 
-// tooDeep is the line where brackets nest too deep, or 0.
-func tooDeep(text []byte) int {
+// scan looks at the tokens for what the parser should not see or would explain badly.
+func (k *checking) scan(text []byte) {
 	var s scanner.Scanner
 	fset := token.NewFileSet()
 	file := fset.AddFile("", fset.Base(), len(text))
-	s.Init(file, text, func(token.Position, string) {}, 0)
-	depth, unary := 0, 0
+	s.Init(file, text, func(token.Position, string) {}, scanner.ScanComments)
+	depth, prefixes := 0, 0
 	for {
-		pos, tok, _ := s.Scan()
+		pos, tok, lit := s.Scan()
+		at := file.Position(pos)
 		switch tok {
 		case token.EOF:
-			return 0
+			return
+		case token.COMMENT:
+			k.refuseDirective(at, lit)
 		case token.LPAREN, token.LBRACE, token.LBRACK:
 			depth++
 		case token.RPAREN, token.RBRACE, token.RBRACK:
-			depth--
+			if depth--; depth < 0 {
+				k.errs.add(at.Line, at.Column, "unexpected %s", tok)
+				return
+			}
 		}
-		switch tok { // prefix operators nest too
-		case token.SUB, token.ADD, token.NOT, token.XOR, token.MUL, token.AND, token.ARROW, token.FUNC, token.CHAN:
-			unary++
+		switch tok { // operators in front of an expression nest too
+		case token.SUB, token.ADD, token.NOT, token.XOR, token.MUL, token.AND, token.ARROW, token.FUNC, token.CHAN, token.IF, token.ELSE:
+			prefixes++
 		case token.SEMICOLON, token.COMMA:
-			unary = 0
+			prefixes = 0
 		}
-		if depth > maxNesting || unary > 50*maxNesting {
-			return file.Line(pos)
+		if depth > maxNesting || prefixes > 50*maxNesting {
+			k.errs.add(at.Line, 1, "brackets nest deeper than %d here: use variables for parts of the expression", maxNesting)
+			return
+		}
+	}
+}
+
+// refuseDirective: a comment that commands the compiler commands nothing here.
+func (k *checking) refuseDirective(at token.Position, comment string) {
+	for _, d := range []string{"//go:linkname", "//go:embed", "//export ", "//go:cgo_"} {
+		if strings.HasPrefix(comment, d) {
+			k.errs.add(at.Line, at.Column, "%s is not available in a cell", strings.TrimSpace(d))
 		}
 	}
 }
@@ -176,24 +189,6 @@ func (k *checking) end() (line, column int) {
 func (k *checking) report(pos token.Pos, format string, args ...any) {
 	_, line, column := k.Position(pos)
 	k.errs.add(line, column, format, args...)
-}
-
-// refuseDirectives: a comment that commands the compiler commands nothing here.
-func (k *checking) refuseDirectives() {
-	for _, f := range []*ast.File{k.decls, k.body} {
-		if f == nil {
-			continue
-		}
-		for _, group := range f.Comments {
-			for _, c := range group.List {
-				for _, d := range []string{"//go:linkname", "//go:embed", "//export ", "//go:cgo_"} {
-					if strings.HasPrefix(c.Text, d) {
-						k.report(c.Pos(), "%s is not available in a cell", strings.TrimSpace(d))
-					}
-				}
-			}
-		}
-	}
 }
 
 // addImports adds the packages that the cell mentions by their usual names and

@@ -21,6 +21,7 @@ type unit struct {
 	deps  map[string]bool // names of package level that it depends on
 	cell  int
 	text  string
+	doc   string // the comment above it
 }
 
 // unitsOf takes the declarations of a cell apart, so that each can be replaced.
@@ -58,6 +59,8 @@ func (k *checking) unitsOf(f *ast.File) []*unit {
 	}
 	for _, u := range out {
 		u.text = k.print(u.decl)
+		_, line, _ := k.Position(u.decl.Pos())
+		u.doc = docAbove(k.errs.Source, line)
 	}
 	return out
 }

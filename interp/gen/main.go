@@ -5,6 +5,7 @@
 //
 //	../cell/std/allowed.txt      the list itself, for errors
 //	../cell/std/NAME.export.gz   export data of each package, for go/types
+//	../cell/std/docs.json.gz      doc comments
 //	../cell/std/NAME.source.gz   source of each package of generic functions
 //	../speaker/std/NAME.go       symbols of each package, for yaegi
 //
@@ -14,7 +15,12 @@ package main
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/json"
+	"go/ast"
+	"go/doc"
 	"go/format"
+	"go/parser"
+	"go/token"
 	"io"
 	"log"
 	"os"
@@ -44,6 +50,56 @@ func main() {
 		check(os.WriteFile("speaker/std/"+name+".go", symbols(p, "std", denied[p]), 0o644))
 	}
 	check(os.WriteFile("speaker/vocabulary_symbols.go", vocabulary(), 0o644))
+	check(os.WriteFile("cell/std/docs.json.gz", docs(packages), 0o644))
+}
+
+// docs is the doc comments of exported names, by path and name.
+func docs(packages []string) []byte {
+	all := map[string]string{}
+	for _, path := range packages {
+		dir := goDir(path)
+		names, err := filepath.Glob(filepath.Join(dir, "*.go"))
+		check(err)
+		var files []*ast.File
+		fset := token.NewFileSet()
+		for _, name := range names {
+			if strings.HasSuffix(name, "_test.go") {
+				continue
+			}
+			f, err := parser.ParseFile(fset, name, nil, parser.ParseComments)
+			check(err)
+			if f.Name.Name != "main" && f.Name.Name != "ignore" {
+				files = append(files, f)
+			}
+		}
+		p, err := doc.NewFromFiles(fset, files, path)
+		check(err)
+		note := func(prefix string, funcs []*doc.Func) {
+			for _, f := range funcs {
+				all[path+"."+prefix+f.Name] = strings.TrimSpace(f.Doc)
+			}
+		}
+		note("", p.Funcs)
+		for _, t := range p.Types {
+			all[path+"."+t.Name] = strings.TrimSpace(t.Doc)
+			note("", t.Funcs)
+			note(t.Name+".", t.Methods)
+		}
+		for _, v := range append(p.Vars, p.Consts...) {
+			for _, name := range v.Names {
+				all[path+"."+name] = strings.TrimSpace(v.Doc)
+			}
+		}
+	}
+	b, err := json.Marshal(all)
+	check(err)
+	return compressed(b)
+}
+
+func goDir(path string) string {
+	out, err := exec.Command("go", "list", "-f", "{{.Dir}}", path).Output()
+	check(err)
+	return strings.TrimSpace(string(out))
 }
 
 // fromSource are the packages of generic functions, which are run from their
@@ -54,9 +110,7 @@ var fromSource = map[string]bool{"cmp": true, "iter": true, "maps": true, "slice
 func sourceData(path string) []byte {
 	dir := "gen/" + path
 	if path != "iter" {
-		out, err := exec.Command("go", "list", "-f", "{{.Dir}}", path).Output()
-		check(err)
-		dir = strings.TrimSpace(string(out))
+		dir = goDir(path)
 	}
 	names, err := filepath.Glob(filepath.Join(dir, "*.go"))
 	check(err)

@@ -1,0 +1,232 @@
+package cell
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"weir/datasets/plan"
+)
+
+// notebook compiles cells that are all right.
+func notebook(t testing.TB, cells ...string) *Compiler {
+	t.Helper()
+	c := New()
+	c.Know(&plan.Schema{Tables: []plan.Table{
+		{Name: "measurement", Fields: []plan.Field{{Name: "value_as_number", Type: "number"}, {Name: "unit_concept_id", Type: "concept"}}},
+		{Name: "person", Fields: []plan.Field{{Name: "race_concept_id", Type: "concept"}}},
+	}})
+	for i, text := range cells {
+		p, err := c.Compile(i+1, text)
+		if err != nil {
+			t.Fatalf("cell %d: %v", i+1, err)
+		}
+		p.Commit()
+	}
+	return c
+}
+
+// TestComplete: | is the cursor; the proposals named must be there, those behind ! not.
+func TestComplete(t *testing.T) {
+	c := notebook(t,
+		"cdr := ds.Open(\"synthetic\")\nage := cdr.Age()",
+		"type visit struct{ Start, end int }\nfunc (v visit) Days() int { return v.end - v.Start }\nfirst := visit{1, 3}\nlongName := 1",
+	)
+	for text, want := range map[string]string{
+		"fmt.Prin|":                          "Print Printf Println !Scan !Errorf",
+		"x := strings.|":                     "ToUpper Builder !toUpper",
+		"first.|":                            "Days Start end",
+		"first.|\nfmt.Println(1)":            "Days Start end",
+		"age.|":                              "AtLeast Bands Mean",
+		"cdr.Cohort(\"a\").|":                "Include Exclude By",
+		"cdr.Cohort(\"a\").\n\tIncl|":        "Include !Exclude",
+		"lon|":                               "longName !first",
+		"for i := range 3 { fmt.Println(|":   "i first longName fmt len",
+		"func f(inner int) int { ret|":       "return",
+		"func f(inner int) int { return in|": "inner int",
+		"sort.Slice(xs, func(i, j int) bool { return |": "i j",
+		"a := first\na.D|":                "Days",
+		"cdr.Table(\"me|":                 "measurement !person",
+		"cdr.Table(\"me|\")":              "measurement !person",
+		"cdr.Measurement(1).Read(\"v|\")": "value_as_number !race_concept_id",
+		"os.|":                            "",
+		"time.Load|":                      "!LoadLocation",
+		"swi|":                            "switch",
+		"":                                "",
+		"|":                               "fmt cdr for",
+		"\"text |":                        "",
+		"x := [}|":                        "",
+	} {
+		cursor := strings.IndexByte(text, '|')
+		if cursor < 0 {
+			cursor = 0
+		}
+		_, _, matches := c.Complete(strings.Replace(text, "|", "", 1), cursor)
+		var names []string
+		for _, m := range matches {
+			names = append(names, m.Text)
+		}
+		for _, name := range strings.Fields(want) {
+			unwanted, not := strings.CutPrefix(name, "!")
+			if not == slices.Contains(names, unwanted) {
+				t.Errorf("%q: %s; got %.200v", text, name, names)
+			}
+		}
+	}
+}
+
+func TestInspect(t *testing.T) {
+	c := notebook(t, "cdr := ds.Open(\"synthetic\")", "// twice is\n// doubled\nfunc twice(n int) int { return 2 * n }")
+	for text, want := range map[string]string{
+		"fmt.Print|ln(1)":               "func fmt.Println(a ...any) (n int, err error)\n\nPrintln formats using",
+		"strings.ToUpper|":              "func strings.ToUpper(s string) string\n\nToUpper returns",
+		"twi|ce(2)":                     "func twice(n int) int\n\ntwice is\ndoubled",
+		"twice(|":                       "func twice(n int) int",
+		"cdr?|":                         "var cdr ds.Repository",
+		"cdr.Cohort|(\"a\")":            "func (ds.Repository).Cohort(",
+		"var b strings.Builder\nb.Len|": "func (*strings.Builder).Len() int\n\nLen returns",
+		"fm|t.Println()":                `package fmt // import "fmt"`,
+		"nothing|":                      "",
+		"|":                             "",
+		"x := 5\nx|":                    "var x int",
+		"cdr.Age().Bands|(1)":           "func (ds.Number).Bands(",
+	} {
+		cursor := strings.IndexByte(text, '|')
+		got := c.Inspect(strings.Replace(text, "|", "", 1), cursor)
+		if !strings.HasPrefix(got, want) || want == "" && got != "" {
+			t.Errorf("%q: got %.300q, want %q", text, got, want)
+		}
+	}
+}
+
+// TestRefused: each cell is refused with a message, at a line and a column.
+func TestRefused(t *testing.T) {
+	deep := strings.Repeat("(", 100_000) + "1" + strings.Repeat(")", 100_000)
+	for _, c := range []struct{ text, want string }{
+		{strings.Repeat("x", maxCell+1), "1:1: the cell has 1048577 bytes; the limit is 1048576: split it"},
+		{"x := 1\n\x00\x01\xff", "2:1: the cell holds binary bytes"},
+		{"\xff\xfe\xfd", "1:1: illegal character U+FFFD"},
+		{"x := " + deep, "1:1: brackets nest deeper than 500 here"},
+		{"x := " + strings.Repeat("- ", 100_000) + "1", "1:1: brackets nest deeper"},
+		{`import "os"`, `1:8: "os" is not available in a cell: a cell reads and writes no files: the data is in ds.Open`},
+		{`import "math/rand"`, `1:8: "math/rand" is not available in a cell: import "math/rand/v2"`},
+		{`import "example.org/strings"`, `1:8: "example.org/strings" is not available in a cell: import "strings"`},
+		{`import "unsafe"`, `1:8: "unsafe" is not available in a cell: write it in plain Go`},
+		{`import "C"`, `1:8: "C" is not available in a cell: cgo is not available; write it in Go`},
+		{`import . "fmt"`, `1:8: import "fmt": name the package`},
+		{"//go:linkname f runtime.f\nfunc f()", "1:1: //go:linkname is not available in a cell"},
+		{"//go:embed x\nvar s string", "1:1: //go:embed is not available in a cell"},
+		{"func f() int", "1:6: the function f has no body"},
+		{"func init() {}", "1:6: a cell has no init function"},
+		{"goto nowhere", "1:6: label nowhere not declared"},
+		{"x := os.Args", "1:6: undefined: os: a cell reads and writes no files: the data is in ds.Open"},
+		{"v := ds.Open(\"a\").Table(\"mesurement\").First()", `1:25: the repository has no table "mesurement"; did you mean "measurement"?`},
+		{"v := ds.Open(\"a\").Measurement(1).Read(\"valu_as_number\")", `1:39: the repository has no field "valu_as_number"; did you mean "value_as_number"?`},
+		{"ds.Open(\"a\").Everyone()\n1", "1:1: this Cohort is not used"},
+		{"for {", "1:6: the cell ends too early"},
+		{"}", "1:1: unexpected }"},
+		{"x := 1\nf(x))", "2:5: unexpected )"},
+		{"return 1", "1:8: too many return values"},
+		{"x := 1\ny := x + \"a\"\nz := undefined1\nfunc f() { undefined2() }", "2:6: mismatched|3:6: undefined: undefined1|4:12: undefined: undefined2"},
+	} {
+		_, err := notebook(t).Compile(1, c.text)
+		var mistakes *Errors
+		if !errors.As(err, &mistakes) {
+			t.Errorf("%.60q is not refused: %v", c.text, err)
+			continue
+		}
+		for i, want := range strings.Split(c.want, "|") {
+			place, text, _ := strings.Cut(want, ": ")
+			if !strings.Contains(mistakes.Error(), place) || !strings.Contains(mistakes.Error(), text) {
+				t.Errorf("%.60q (%d): got %.300q, want %q", c.text, i, mistakes.Error(), want)
+			}
+		}
+	}
+}
+
+// TestAccepted: cells that look odd and are right.
+func TestAccepted(t *testing.T) {
+	for _, text := range []string{
+		"", "\n\n", "// only a comment", "x := 1\n_ = x", "import \"math\"", "var unused int", "/* a */ x := 1 /* b */",
+		"x := `raw\nstring`", "type (\n\ta int\n\tb struct{ a }\n)", "func() {}()", "L: for { break L }", "const a, b = 1, \"x\"",
+		"package main\nfunc main() {}", "if true { return }\nfmt.Println(1)", "x, y := 1, 2; x, z := 3, y",
+	} {
+		if _, err := notebook(t).Compile(1, text); err != nil {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+// tenLines is a cell of ten lines, as analysts write them.
+const tenLines = `type row%[1]d struct { name string; n int }
+rows%[1]d := []row%[1]d{{"a", 1}, {"b", 2}}
+total%[1]d := 0
+for _, r := range rows%[1]d {
+	total%[1]d += r.n * x3
+}
+sort.Slice(rows%[1]d, func(i, j int) bool { return rows%[1]d[i].n > rows%[1]d[j].n })
+label%[1]d := fmt.Sprintf("%%s: %%d", rows%[1]d[0].name, total%[1]d+f7(2))
+fmt.Println(label%[1]d, strings.ToUpper(rows%[1]d[1].name), math.Sqrt(float64(total%[1]d)))
+total%[1]d`
+
+// live is a compiler with 500 live names.
+func live(t testing.TB) *Compiler {
+	var vars, funcs strings.Builder
+	for i := range 250 {
+		fmt.Fprintf(&vars, "x%d := %d\n", i, i)
+		fmt.Fprintf(&funcs, "func f%d(n int) int { return n + x%d }\n", i, i)
+	}
+	return notebook(t, vars.String(), funcs.String(), "fmt.Println(strings.ToUpper(\"\"), math.Pi, sort.IsSorted)")
+}
+
+// median runs f often and returns the median of how long it took.
+func median(f func(i int)) time.Duration {
+	var took []time.Duration
+	for i := range 101 {
+		start := time.Now()
+		f(i)
+		took = append(took, time.Since(start))
+	}
+	slices.Sort(took)
+	return took[len(took)/2]
+}
+
+func BenchmarkCompile(b *testing.B) {
+	c := live(b)
+	for i := 0; b.Loop(); i++ {
+		if _, err := c.Compile(i+10, fmt.Sprintf(tenLines, i%7)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkComplete(b *testing.B) {
+	c := live(b)
+	for b.Loop() {
+		c.Complete("y := x1 + 1\nfmt.Prin", 20)
+	}
+}
+
+// FuzzCompile feeds the compiler arbitrary text: it answers, soon.
+func FuzzCompile(f *testing.F) {
+	for _, text := range []string{"x := 1", "func f[T any](x T) T { return x }\nf(1)", "type t struct{ t }", "for range 3 {", "import \"os\"", "package main", "a.b.c(", "x := x", "type T[P any] struct { *T[[]P] }", "func f() { goto L }", "var f = func() { f() }"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		start := time.Now()
+		c := New()
+		if p, err := c.Compile(1, text); err == nil {
+			p.Commit()
+			_, _ = c.Compile(2, text)
+		}
+		c.Complete(text, len(text)/2)
+		c.Inspect(text, len(text)/2)
+		Completeness(text)
+		if d := time.Since(start); d > 20*time.Second {
+			t.Errorf("it took %v", d)
+		}
+	})
+}
