@@ -30,6 +30,7 @@ type scenes struct {
 // interrupt and restart, find what they ran, and read where an error is. Pictures of
 // it are kept in artefacts, with LONG set in both themes.
 func TestLab(t *testing.T) {
+	t.Parallel() // with what waits, too, and measures nothing
 	themes := []string{"light"}
 	if os.Getenv("LONG") != "" {
 		themes = append(themes, "dark")
@@ -45,6 +46,7 @@ func TestLab(t *testing.T) {
 
 // While a cell runs, JupyterLab completes and explains.
 func TestLabWhileACellRuns(t *testing.T) {
+	t.Parallel()
 	var s struct {
 		Complete struct {
 			Proposed []string

@@ -242,6 +242,7 @@ func TestWeirSurvives(t *testing.T) {
 
 // papermill runs the tour: every cell is run, none fails.
 func TestWeirPapermill(t *testing.T) {
+	t.Parallel()
 	python := outsider(t, "WEIR_PYTHON", "a Python with papermill")
 	out := filepath.Join(t.TempDir(), "out.ipynb")
 	cmd := exec.Command(python, "-m", "papermill", "--no-progress-bar", "-k", "weir", "../notebooks/examples/tour.ipynb", out)
