@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"os"
 	"strings"
 	"testing"
 )
@@ -73,6 +74,25 @@ func TestPolicyRefused(t *testing.T) {
 		p, err := ParsePolicy([]byte(file))
 		if err == nil || p != (Policy{}) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %+v, %v; want an error with %q", file, p, err, want)
+		}
+	}
+}
+
+// TestPolicyInDocs: the example that administrators read is a policy.
+func TestPolicyInDocs(t *testing.T) {
+	page, err := os.ReadFile("../install/ADMINISTRATORS.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(page), "```toml\nversion ")
+	example, _, ok := strings.Cut(rest, "```")
+	p, err := ParsePolicy([]byte("version " + example))
+	if !ok || err != nil {
+		t.Fatalf("%q: %v", example, err)
+	}
+	for _, b := range floor {
+		if *b.at(&p) == b.loosest {
+			t.Errorf("%s has the built-in value: the example should say something", b.key)
 		}
 	}
 }

@@ -403,14 +403,10 @@ func (s *sheet) csv() string {
 	for _, r := range s.rows {
 		l := noFormulas(r.labels)
 		for _, c := range r.cells {
-			switch {
-			case c.None:
-				l = append(l, "")
-			case c.Hidden:
-				l = append(l, marker)
-			default:
-				l = append(l, strings.ReplaceAll(c.Text, ",", ""))
+			if c.Text == none {
+				c.Text = ""
 			}
+			l = append(l, strings.ReplaceAll(c.Text, ",", ""))
 		}
 		write(l)
 	}

@@ -16,7 +16,7 @@ import (
 	"weir/datasets/plan"
 )
 
-func shown(text string) plan.Cell { return plan.Cell{Text: text} }
+func shownCell(text string) plan.Cell { return plan.Cell{Text: text} }
 
 var hiddenCell, noneCell = plan.Cell{Hidden: true, Text: marker}, plan.Cell{None: true, Text: none}
 
@@ -26,12 +26,12 @@ func odd() *protected {
 		keys:    []string{"a | b", "=key", "age\nband"},
 		columns: []string{"participants", "+mean $x$ and $y$", "<script>alert(1)</script>"},
 		rows: []row{
-			{[]string{"日本語", "=1+1", "<18"}, []plan.Cell{shown("12,345"), shown("-0.5"), hiddenCell}},
+			{[]string{"日本語", "=1+1", "<18"}, []plan.Cell{shownCell("12,345"), shownCell("-0.5"), hiddenCell}},
 			{[]string{"日本語", "=1+1", "65+"}, []plan.Cell{hiddenCell, hiddenCell, noneCell}},
-			{[]string{"日本語", "-2", "65+"}, []plan.Cell{shown("0"), noneCell, shown("40.0%")}},
-			{[]string{`"quoted", \*[x](y)`, "-2", "65+"}, []plan.Cell{shown("21"), shown("7"), shown("0.0%")}},
-			{[]string{"e\u0301te\u0301 \u202egnp.exe\x1b[31m", "\u200d", "a\rb"}, []plan.Cell{shown("22"), shown("8"), shown("1.0%")}},
-			{[]string{plan.Total, plan.Total, plan.Total}, []plan.Cell{shown("99,999"), shown("9"), hiddenCell}},
+			{[]string{"日本語", "-2", "65+"}, []plan.Cell{shownCell("0"), noneCell, shownCell("40.0%")}},
+			{[]string{`"quoted", \*[x](y)`, "-2", "65+"}, []plan.Cell{shownCell("21"), shownCell("7"), shownCell("0.0%")}},
+			{[]string{"e\u0301te\u0301 \u202egnp.exe\x1b[31m", "\u200d", "a\rb"}, []plan.Cell{shownCell("22"), shownCell("8"), shownCell("1.0%")}},
+			{[]string{plan.Total, plan.Total, plan.Total}, []plan.Cell{shownCell("99,999"), shownCell("9"), hiddenCell}},
 		},
 		notes: []string{"a note & its *sign*"},
 	}
@@ -63,13 +63,13 @@ func TestRepresentations(t *testing.T) {
 	for name, p := range map[string]*protected{
 		"three keys": odd(),
 		"crosstab": {layout: "Crosstab", keys: []string{"race", "sex"}, columns: []string{"participants"}, rows: []row{
-			{[]string{"A", "F"}, []plan.Cell{shown("100")}}, {[]string{"A", "M"}, []plan.Cell{hiddenCell}},
-			{[]string{"B", "F"}, []plan.Cell{shown("0")}}, {[]string{"B", "M"}, []plan.Cell{shown("30")}},
+			{[]string{"A", "F"}, []plan.Cell{shownCell("100")}}, {[]string{"A", "M"}, []plan.Cell{hiddenCell}},
+			{[]string{"B", "F"}, []plan.Cell{shownCell("0")}}, {[]string{"B", "M"}, []plan.Cell{shownCell("30")}},
 		}},
 		"first table": {layout: "Table1", keys: []string{"sex"}, columns: []string{"participants", "age, mean"}, rows: []row{
-			{[]string{"F"}, []plan.Cell{shown("1,100"), shown("50.1")}}, {[]string{"M"}, []plan.Cell{hiddenCell, hiddenCell}},
+			{[]string{"F"}, []plan.Cell{shownCell("1,100"), shownCell("50.1")}}, {[]string{"M"}, []plan.Cell{hiddenCell, hiddenCell}},
 		}},
-		"no keys": {columns: []string{"participants"}, rows: []row{{nil, []plan.Cell{shown("1,000")}}}},
+		"no keys": {columns: []string{"participants"}, rows: []row{{nil, []plan.Cell{shownCell("1,000")}}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			mime := p.render("a title with $1$ and <b>markup</b>")
