@@ -158,6 +158,8 @@ func (g *grid) judgeLine(l *line, column int, set []int) (gain, bool) {
 		return gain{}, true
 	case g.quantiles[column]:
 		return gain{stats: hidden}, true
+	case follows && g.unnamed() && column == 0:
+		return gain{certain: hidden}, g.holdsAll(l, column, set)
 	case follows:
 		return counted(column, hidden, true), g.holdsAll(l, column, set)
 	case g.totals && column == 0, shown > 0:
@@ -236,12 +238,14 @@ func (g *grid) together() [][]int {
 	for k := range set {
 		set[k] = k
 	}
+	hiddenAt := map[int]bool{}
 	for i := range g.lines {
 		first := -1
 		for k, group := range g.lines[i].groups {
 			if group == nil || !hasHidden(*group) {
 				continue
 			}
+			hiddenAt[k] = true
 			if first < 0 {
 				first = k
 				continue
@@ -262,7 +266,7 @@ func (g *grid) together() [][]int {
 				members = append(members, j)
 			}
 		}
-		if len(members) > 1 {
+		if len(members) > 1 || g.unnamed() && hiddenAt[k] {
 			out = append(out, members)
 		}
 	}
@@ -281,6 +285,10 @@ func (g *grid) apart(sets [][]int) int {
 	}
 	return 0
 }
+
+// unnamed says that a total may hold groups that are not shown, because the data
+// alone knows their labels.
+func (g *grid) unnamed() bool { return g.totals && g.key.Kind() == "Category" && !closed(g.key) }
 
 // unused is a label for several that no other group has.
 func (g *grid) unused(set []int) string {

@@ -39,6 +39,9 @@ func wayOut(n *plan.Node, result *plan.Result, p Policy) string {
 		w.propose(i)
 	}
 	if len(w.found) == 0 {
+		if slices.ContainsFunc(result.Groups, func(g plan.Group) bool { return slices.Contains(g.Labels, plan.Total) }) {
+			return "No wider groups are proposed: they stand in the totals, or could give a hidden number away beside this table."
+		}
 		return "No wider groups are proposed: beside this table they could give a hidden number away."
 	}
 	best := slices.MinFunc(w.found, collapse.compare)
@@ -119,7 +122,7 @@ const (
 
 func (w *wayOuts) propose(key int) {
 	g := w.along(key)
-	if len(g.labels) > maxLabels || len(g.labels) < 2 {
+	if len(g.labels) > maxLabels {
 		return
 	}
 	switch op := g.key.Op(); {
@@ -260,11 +263,6 @@ func (w *wayOuts) orElse(g *grid) {
 // others puts labels that are hidden together under one.
 func (w *wayOuts) others(g *grid) {
 	for _, set := range g.together() {
-		if len(set) >= g.count() { // all, perhaps but for missing
-			continue
-		}
-		into := g.unused(set)
-		code := w.text.write(g.key)
 		var names, rest []string
 		missing := false
 		for i, label := range g.labels {
@@ -272,28 +270,47 @@ func (w *wayOuts) others(g *grid) {
 			case in && label == plan.Missing:
 				missing = true
 			case in:
-				names = append(names, strconv.Quote(label))
+				names = append(names, label)
 			case label != plan.Missing:
 				rest = append(rest, label)
 			}
 		}
-		if g.totals && !closed(g.key) { // those whose names are not shown are in the total as well
-			code = otherwise(code, rest, into)
-		} else if len(names) > 0 {
-			code += fmt.Sprintf(".Collapse(%q, %s)", into, strings.Join(names, ", "))
+		if len(rest) == 0 { // all, perhaps but for missing
+			continue
 		}
-		if missing {
-			code += fmt.Sprintf(".OrElse(%q)", into)
+		says := "puts all others together"
+		if !g.unnamed() {
+			says = g.merges([][]int{set})
 		}
-		w.add(g, [][]int{set}, w.with(g.at, code), g.merges([][]int{set}))
+		w.add(g, [][]int{set}, w.with(g.at, w.collapsed(g, names, rest, missing, g.unused(set))), says)
 	}
+}
+
+// collapsed is the key with the named labels, and perhaps who misses it, under one.
+// Where the data alone knows the labels, those that are not shown are in a total as
+// well: there the rest is named.
+func (w *wayOuts) collapsed(g *grid, names, rest []string, missing bool, into string) string {
+	code := w.text.write(g.key)
+	switch {
+	case g.unnamed():
+		code = otherwise(code, rest, into)
+	case len(names) == 1:
+		into = names[0]
+	case len(names) > 1:
+		var list []string
+		for _, n := range names {
+			list = append(list, strconv.Quote(n))
+		}
+		code += fmt.Sprintf(".Collapse(%q, %s)", into, strings.Join(list, ", "))
+	}
+	if missing {
+		code += fmt.Sprintf(".OrElse(%q)", into)
+	}
+	return code
 }
 
 // otherwise names the labels to keep, and one for all others.
 func otherwise(category string, keep []string, into string) string {
-	if len(keep) == 0 {
-		return category
-	}
 	var b strings.Builder
 	b.WriteString("ds")
 	for _, label := range keep {
