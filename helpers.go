@@ -50,10 +50,7 @@ func (s *session) help(ctx context.Context, code string, pub kernel.Publisher) k
 
 // explainName shows what inspection says of a name.
 func (s *session) explainName(ctx context.Context, name string, pub kernel.Publisher) kernel.Outcome {
-	var about kernel.Data
-	if inspector, ok := any(s).(kernel.Inspector); ok {
-		about = inspector.Inspect(ctx, name, len(name), true)
-	}
+	about := s.Inspect(ctx, name, len(name), true)
 	if about == nil {
 		return failed("NotFound", "nothing is known of "+name)
 	}

@@ -33,7 +33,6 @@ func TestHelpers(t *testing.T) {
 		{" ? ", "", "name?"},
 		{"%clear\n", "", ""},
 		{"%cler", "UnknownHelper", ""},
-		{"nobody?", "NotFound", ""},
 	} {
 		if !asks(test.code) {
 			t.Errorf("%q is not taken for a helper", test.code)

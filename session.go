@@ -75,6 +75,24 @@ func (s *session) IsComplete(code string) kernel.Completeness {
 	return kernel.Completeness{Status: status, Indent: indent}
 }
 
+// Complete implements kernel.Completer.
+func (s *session) Complete(_ context.Context, code string, cursor int) kernel.Completion {
+	start, end, matches := s.cells.Complete(code, cursor)
+	c := kernel.Completion{Start: start, End: end}
+	for _, m := range matches {
+		c.Matches = append(c.Matches, kernel.Match{Text: m.Text, Type: m.Kind, Signature: m.Signature})
+	}
+	return c
+}
+
+// Inspect implements kernel.Inspector.
+func (s *session) Inspect(_ context.Context, code string, cursor int, _ bool) kernel.Data {
+	if text := s.cells.Inspect(code, cursor); text != "" {
+		return guard.Own(text)
+	}
+	return nil
+}
+
 // Close implements kernel.Executor.
 func (s *session) Close() error {
 	err := s.cells.Close()
