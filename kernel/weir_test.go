@@ -3,7 +3,6 @@ package kernel
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -43,29 +42,11 @@ func weir(t testing.TB) string {
 				return
 			}
 		}
-		built.err = installScripted(built.dir)
 	})
 	if built.err != nil {
 		t.Fatal(built.err)
 	}
 	return built.dir
-}
-
-// installScripted writes the kernelspec of this test binary.
-func installScripted(dir string) error {
-	binary, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	spec, err := json.Marshal(fields{
-		"argv": []string{binary, "{connection_file}"}, "display_name": "scripted", "language": "script",
-		"interrupt_mode": "message", "env": fields{serveEnv: "1"},
-	})
-	if err != nil {
-		return err
-	}
-	folder := filepath.Join(dir, "share/jupyter/kernels/scripted")
-	return errors.Join(os.MkdirAll(folder, 0o755), os.WriteFile(filepath.Join(folder, "kernel.json"), spec, 0o644))
 }
 
 func environment(dir string) []string {

@@ -1,11 +1,10 @@
-"""Works with a kernel in JupyterLab in Chromium, as people do.
+"""Works with weir in JupyterLab in Chromium, as people do.
 
-usage: lab.py KERNEL PICTURES THEME
+usage: lab.py WHAT PICTURES THEME
 
-KERNEL is "weir", or "scripted", the kernel of main_test.go. PICTURES is a folder for
-screenshots, THEME is "light" or "dark". The browser is $WEIR_CHROMIUM, and
-JUPYTER_PATH must lead to the kernelspec. Prints what was seen, as JSON: a member for
-each scene.
+WHAT is "work" or "help", PICTURES is a folder for screenshots, THEME is "light" or
+"dark". The browser is $WEIR_CHROMIUM, and JUPYTER_PATH must lead to the kernelspec of
+weir. Prints what was seen, as JSON: a member for each scene.
 """
 
 import json
@@ -23,7 +22,7 @@ import urllib.request
 import nbformat
 from playwright.sync_api import sync_playwright
 
-kernel, pictures, theme = sys.argv[1:4]
+what, pictures, theme = sys.argv[1:4]
 token = secrets.token_hex(16)
 with socket.socket() as s:
     s.bind(("127.0.0.1", 0))
@@ -36,7 +35,7 @@ for name, value in {"themes": {"theme": "JupyterLab " + theme.capitalize()}, "no
         json.dump(value, f)
 
 CELLS = {
-    "weir": [
+    "work": [
         'cdr := ds.Open("synthetic")\ncdr',  # makes the repository, which takes seconds
         "kept := 41",
         "for n := 0; ; n++ { kept += n % 2 - n % 2 }",
@@ -44,11 +43,11 @@ CELLS = {
         "half := func(n int) int { return 10 / n }\nfmt.Println(half(2))\nhalf(0)",
         'wrong := "a" + 1\nmissing()',
     ],
-    "scripted": ["sleep 1h", "st", "stdout", "page help for all"],
+    "help": ["for { }", "fmt.Sprint", "fmt.Println", "%help"],
 }
 notebook = nbformat.v4.new_notebook(
-    cells=[nbformat.v4.new_code_cell(c) for c in CELLS[kernel]],
-    metadata={"kernelspec": {"name": kernel, "display_name": kernel, "language": "go"}})
+    cells=[nbformat.v4.new_code_cell(c) for c in CELLS[what]],
+    metadata={"kernelspec": {"name": "weir", "display_name": "weir (Go)", "language": "go"}})
 nbformat.write(notebook, root + "/work.ipynb")
 
 server = subprocess.Popen(
@@ -219,8 +218,8 @@ try:
             executable_path=os.environ["WEIR_CHROMIUM"],
             args=["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"])
         lab = Lab(browser.new_page(viewport={"width": 1280, "height": 1400}))
-        scenes = {"weir": (progress, interrupt, errors, console, restart), "scripted": (complete, inspect, page)}
-        json.dump({scene.__name__: scene(lab) for scene in scenes[kernel]}, sys.stdout)
+        scenes = {"work": (progress, interrupt, errors, console, restart), "help": (complete, inspect, page)}
+        json.dump({scene.__name__: scene(lab) for scene in scenes[what]}, sys.stdout)
         browser.close()
 finally:
     server.terminate()
