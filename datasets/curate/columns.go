@@ -16,6 +16,8 @@ type columns struct {
 	count int
 
 	order []int32 // scratch of sortByDate
+	moved []int32 // scratch of arrange
+	mixed []float64
 }
 
 func newColumns(s *shape) *columns {
@@ -143,14 +145,12 @@ func (c *columns) byDate(order []int32, from int) {
 
 // arrange puts row from+order[i] at from+i, for all i.
 func (c *columns) arrange(order []int32, from int) {
-	var ints []int32
-	var nums []float64
 	for f := range c.shape.fields {
 		if c.nums[f] != nil {
-			nums = arrangeSlice(c.nums[f][from:], nums, order)
+			c.mixed = arrangeSlice(c.nums[f][from:], c.mixed, order)
 			continue
 		}
-		ints = arrangeSlice(c.ints[f][from:], ints, order)
+		c.moved = arrangeSlice(c.ints[f][from:], c.moved, order)
 	}
 }
 

@@ -11,19 +11,22 @@ import (
 const fewest = 20
 
 // Describe is a repository as text: version, tier, cut-off, and the tables with
-// their fields and types. A count up to 20 is hidden, and participants.arrow is
+// their fields, types and the vocabularies of their concepts. A count up to 20 is hidden, and participants.arrow is
 // not spoken of.
 func Describe(r *store.Repository) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s, version %s, %s tier, data until %s\n", r.Name, r.CDR, r.Tier, r.CutOff)
 	fmt.Fprintf(&b, "source: %s\nparticipants: %s\n", r.Source, shown(int64(r.Participants)))
+	if r.Rules != "" {
+		fmt.Fprintf(&b, "rules: %s\n", r.Rules)
+	}
 	for _, t := range r.Tables {
 		if t.Name == "participants" {
 			continue
 		}
 		fmt.Fprintf(&b, "\n%s, %s rows\n", t.Name, shown(t.Rows))
 		for _, f := range t.Fields {
-			fmt.Fprintf(&b, "\t%-34s %s\n", f.Name, f.Type)
+			fmt.Fprintf(&b, "\t%-34s %s\n", f.Name, strings.TrimSpace(string(f.Type)+" "+strings.Join(f.Vocabularies, ", ")))
 		}
 	}
 	return b.String()

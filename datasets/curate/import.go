@@ -268,7 +268,13 @@ func (im *importer) finish(ctx context.Context, p *spooled) (err error) {
 			im.census.add(m)
 			return nil
 		}
-		return out.writeMade(m)
+		if err := out.writeMade(m); err != nil {
+			return err
+		}
+		if s.name != "concept" {
+			p.spool.done(m.rows)
+		}
+		return nil
 	})
 	im.report.Tables = append(im.report.Tables, p.report)
 	if out != nil {
@@ -361,6 +367,8 @@ func (c *columns) distinct(field int) []int32 {
 func (c *columns) inOrder(from, to int32) {
 	// A counting sort: it is stable, and there are about as many participants as rows of each.
 	next := make([]int32, to-from+1)
+	c.order = resized(c.order, c.count)
+	order := c.order
 	for _, p := range c.ints[0] {
 		next[p-from+1]++
 	}
@@ -368,7 +376,6 @@ func (c *columns) inOrder(from, to int32) {
 		next[p+1] += next[p]
 	}
 	starts := slices.Clone(next)
-	order := make([]int32, c.count)
 	for i, p := range c.ints[0] {
 		order[next[p-from]] = int32(i)
 		next[p-from]++

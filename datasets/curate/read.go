@@ -34,7 +34,7 @@ type table struct {
 	places     int
 	used       []conceptMap // by field: the concepts of rows that are kept
 	labels     []labels     // by field
-	spare      sync.Pool    // *columns of chunks that were used
+	spare      sync.Pool    // chunks that were used
 	mu         sync.Mutex
 }
 
@@ -282,7 +282,7 @@ func (t *table) take(c *chunk, use func(*chunk) error) error {
 	}
 	t.report.Written += int64(c.rows.count)
 	err := use(c)
-	t.spare.Put(c.rows)
+	t.spare.Put(c)
 	return err
 }
 
@@ -360,6 +360,8 @@ type reader struct {
 	ints   []int32
 	nums   []float64
 	used   []conceptMap // by field
+	next   []int32      // scratch of arrange
+	drop   []bool       // scratch of vectors
 	last   int64        // person_id of the row before
 	index  int32        // and the participant
 }
@@ -394,12 +396,16 @@ func (r *reader) block(ctx context.Context, j *job) (err error) {
 }
 
 func (r *reader) newChunk() {
-	rows, _ := r.spare.Get().(*columns)
-	if rows == nil {
-		rows = newColumns(r.shape)
+	c, _ := r.spare.Get().(*chunk)
+	if c == nil {
+		c = &chunk{rows: newColumns(r.shape)}
 	}
-	rows.reset()
-	r.c = &chunk{rows: rows, texts: make([]labels, len(r.shape.fields)), dropped: map[string]int64{}}
+	c.rows.reset()
+	*c = chunk{
+		rows: c.rows, lines: c.lines[:0], keys: c.keys[:0], asides: c.asides[:0], order: c.order[:0], starts: c.starts[:0],
+		texts: make([]labels, len(r.shape.fields)), dropped: map[string]int64{},
+	}
+	r.c = c
 }
 
 // fill reads so many rows into the chunk.
@@ -605,8 +611,12 @@ func (r *reader) suppress() {
 		if field.Type != store.Concept {
 			continue
 		}
+		last, rule := int32(0), int32(-1) // neighbours are often equal; no rule names 0
 		for i, id := range c.ints[f] {
-			if rule := r.suppressed.get(id); rule >= 0 && (drop == nil || !drop[i]) {
+			if id != last {
+				last, rule = id, r.suppressed.get(id)
+			}
+			if rule >= 0 && (drop == nil || !drop[i]) {
 				if drop == nil {
 					drop = make([]bool, c.count)
 				}
@@ -624,52 +634,50 @@ func (r *reader) suppress() {
 // keep drops rows that are still as they came.
 func (c *chunk) keep(keep func(i int) bool) {
 	c.rows.keep(keep)
-	n := 0
-	for i := range c.lines {
-		if !keep(i) {
-			continue
+	c.lines, c.keys, c.asides = kept(c.lines, keep), kept(c.keys, keep), kept(c.asides, keep)
+}
+
+func kept[T any](list []T, keep func(i int) bool) []T {
+	out := list[:0]
+	for i, x := range list {
+		if keep(i) {
+			out = append(out, x)
 		}
-		c.lines[n] = c.lines[i]
-		if c.keys != nil {
-			c.keys[n] = c.keys[i]
-		}
-		if c.asides != nil {
-			c.asides[n] = c.asides[i]
-		}
-		n++
 	}
-	c.lines = c.lines[:n]
-	if c.keys != nil {
-		c.keys = c.keys[:n]
-	}
-	if c.asides != nil {
-		c.asides = c.asides[:n]
-	}
+	return out
 }
 
 // arrange puts the rows in the order of their places, those of one as they came.
 func (r *reader) arrange() {
 	c := r.c
-	c.order = make([]int32, c.rows.count)
-	c.starts = make([]int32, r.places+1)
+	c.order, c.starts = resized(c.order, c.rows.count), resized(c.starts, r.places+1)
 	if r.places == 1 {
 		for i := range c.order {
 			c.order[i] = int32(i)
 		}
-		c.starts[1] = int32(len(c.order))
+		c.starts[0], c.starts[1] = 0, int32(len(c.order))
 		return
 	}
+	clear(c.starts)
 	for _, first := range c.rows.ints[0] {
 		c.starts[r.place(first)+1]++
 	}
 	for p := range r.places {
 		c.starts[p+1] += c.starts[p]
 	}
-	next := slices.Clone(c.starts)
+	r.next = append(r.next[:0], c.starts...)
 	for i, first := range c.rows.ints[0] {
 		p := r.place(first)
-		c.order[next[p]] = int32(i)
-		next[p]++
+		c.order[r.next[p]] = int32(i)
+		r.next[p]++
 	}
 	c.rows.arrange(c.order, 0)
+}
+
+// resized is a slice of so many numbers, of whatever value.
+func resized(s []int32, n int) []int32 {
+	if cap(s) < n {
+		return make([]int32, n)
+	}
+	return s[:n]
 }

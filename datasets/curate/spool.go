@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/apache/arrow/go/v17/arrow"
 
@@ -20,6 +21,7 @@ type spool struct {
 	pending []*columns // by place
 	bytes   int
 	extents [][]extent // by place
+	spare   sync.Pool  // columns that were written
 }
 
 // extent is rows in the file.
@@ -29,7 +31,7 @@ type extent struct {
 }
 
 // spoolBytes is how much of a table stays in memory.
-const spoolBytes = 192 << 20
+const spoolBytes = 384 << 20
 
 func newSpool(s *shape, dir string, places int) *spool {
 	p := &spool{shape: s, path: filepath.Join(dir, s.name+".spool"), pending: make([]*columns, places), extents: make([][]extent, places)}
@@ -75,7 +77,8 @@ func (p *spool) flush() (err error) {
 	return nil
 }
 
-// load is all rows of a place, in the order in which they were added.
+// load is all rows of a place, in the order in which they were added. The rows of
+// a place that was written can be given back by done.
 func (p *spool) load(k int) (*columns, error) {
 	if p.extents[k] == nil {
 		c := p.pending[k]
@@ -86,7 +89,10 @@ func (p *spool) load(k int) (*columns, error) {
 	for _, e := range p.extents[k] {
 		rows += e.rows
 	}
-	c := newColumns(p.shape)
+	c, _ := p.spare.Get().(*columns)
+	if c == nil {
+		c = newColumns(p.shape)
+	}
 	c.grow(rows)
 	from := 0
 	for _, e := range p.extents[k] {
@@ -107,6 +113,9 @@ func (p *spool) load(k int) (*columns, error) {
 	p.pending[k] = nil
 	return c, nil
 }
+
+// done gives rows back that nobody refers to any more.
+func (p *spool) done(c *columns) { p.spare.Put(c) }
 
 func (p *spool) close() error {
 	if p.file == nil {
@@ -130,14 +139,17 @@ func (c *columns) bytes() (n int) {
 	return n
 }
 
-// grow makes room for so many rows, and as many of zeros.
+// grow makes it so many rows, of whatever values.
 func (c *columns) grow(rows int) {
 	for f, field := range c.shape.fields {
-		if field.Type == store.Float {
+		switch {
+		case field.Type != store.Float:
+			c.ints[f] = resized(c.ints[f], rows)
+		case cap(c.nums[f]) < rows:
 			c.nums[f] = make([]float64, rows)
-			continue
+		default:
+			c.nums[f] = c.nums[f][:rows]
 		}
-		c.ints[f] = make([]int32, rows)
 	}
 	c.count = rows
 }

@@ -16,9 +16,15 @@ import (
 func (r *reader) vectors(p *parquetCursor) bool {
 	n := int(p.record.NumRows())
 	c := r.c
-	drop := make([]bool, n)
-	people, ok := r.whole(p, r.person, n)
-	if !ok || !r.shape.participants {
+	if cap(r.drop) < n {
+		r.drop = make([]bool, n)
+	}
+	drop := r.drop[:n]
+	if !r.shape.participants {
+		return false
+	}
+	people, ok := r.whole(p, r.person, c.keys[:0])
+	if !ok {
 		return false
 	}
 	index := c.rows.ints[0][:0]
@@ -40,7 +46,7 @@ func (r *reader) vectors(p *parquetCursor) bool {
 		}
 	}
 	if r.key >= 0 {
-		if c.keys, ok = r.whole(p, r.key, n); !ok {
+		if c.keys, ok = r.whole(p, r.key, people[:0]); !ok {
 			return false
 		}
 	}
@@ -115,21 +121,17 @@ func (r *reader) vector(p *parquetCursor, b *bind, drop []bool) bool {
 }
 
 // whole is a column of ids, without NULL.
-func (r *reader) whole(p *parquetCursor, at, n int) ([]int64, bool) {
-	if at < 0 {
-		return nil, false
-	}
+func (r *reader) whole(p *parquetCursor, at int, out []int64) ([]int64, bool) {
 	column := p.record.Column(p.places[at])
 	if column.NullN() > 0 {
 		return nil, false
 	}
 	switch c := column.(type) {
 	case *array.Int64:
-		return append([]int64(nil), c.Int64Values()...), true // the record goes
+		return append(out, c.Int64Values()...), true // the record goes
 	case *array.Int32:
-		out := make([]int64, n)
-		for i, v := range c.Int32Values() {
-			out[i] = int64(v)
+		for _, v := range c.Int32Values() {
+			out = append(out, int64(v))
 		}
 		return out, true
 	}

@@ -9,6 +9,7 @@
 //	condition_occurrence.index.arrow    its rows by concept
 //	…                             one Arrow IPC file a table
 //	participants.arrow            person_id of each participant index; no plan reaches it
+//	counts_by_concept.arrow       of the public tier, which has no rows of participants
 //
 // Each data file is an Arrow IPC file (format version V5, little endian, not
 // compressed) whose first column is participant, an int32 index from 0, in the
@@ -28,5 +29,6 @@
 // within a concept.
 //
 // Open refuses a manifest with fields it does not know, and Table refuses a file
-// whose length or SHA-256 is not the manifest's, before anything of it is parsed.
+// whose length or SHA-256 is not the manifest's, before anything of it is parsed
+// (verify.go says what is remembered of that).
 package store

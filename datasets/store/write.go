@@ -439,17 +439,21 @@ func int32Data(t arrow.DataType, values []int32, none int32) *array.Data {
 }
 
 func arrowData(t arrow.DataType, values []byte, n int, missing func(int) bool) *array.Data {
-	valid := make([]byte, bitutil.BytesForBits(int64(n)))
-	nulls := 0
-	for i := range n {
-		if missing(i) {
-			nulls++
-		} else {
-			bitutil.SetBit(valid, i)
-		}
+	nulls, first := 0, 0
+	for first < n && !missing(first) {
+		first++
 	}
 	var bitmap *memory.Buffer
-	if nulls > 0 {
+	if first < n {
+		valid := make([]byte, bitutil.BytesForBits(int64(n)))
+		bitutil.SetBitsTo(valid, 0, int64(first), true)
+		for i := first; i < n; i++ {
+			if missing(i) {
+				nulls++
+			} else {
+				bitutil.SetBit(valid, i)
+			}
+		}
 		bitmap = memory.NewBufferBytes(valid)
 	}
 	return array.NewData(t, n, []*memory.Buffer{bitmap, memory.NewBufferBytes(values)}, nil, nulls, 0)
