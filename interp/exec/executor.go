@@ -91,6 +91,8 @@ func (x *Executor) Load(p *cell.Program) (err error) {
 	return nil
 }
 
+// refusal makes an error of what compiling panicked with. A fault of go/ssa or of
+// this package is one too: nothing has run, so nothing is lost.
 func refusal(r any) error {
 	switch r := r.(type) {
 	case *Refusal:
@@ -98,7 +100,7 @@ func refusal(r any) error {
 	case unsupported:
 		return &Refusal{Text: r.Error()}
 	}
-	panic(r)
+	return &Refusal{Text: fmt.Sprintf("the cell holds a construct that cannot be compiled here: %v", r)}
 }
 
 // imports makes SSA packages of what p imports, packages with source included.
