@@ -27,7 +27,7 @@ func TestFigures(t *testing.T) {
 		figure("kernel/jupyter_kernel_test", fmt.Sprintf("%d/13", passed), "tests", "13/13", passed == 13)
 		slowSubscriber(t)
 		amongStrangers(t)
-		left := leftPerSession(t, 1000) // fails when a goroutine or descriptor is left
+		left := leftPerSession(t) // fails when a goroutine or descriptor is left
 		figure("kernel/left_by_each_of_1000_sessions", left, "bytes_and_no_goroutine_or_descriptor", "<=2048", left <= 2048 && !t.Failed())
 		fuzzFigure(t)
 		soakFigure(t)

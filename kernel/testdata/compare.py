@@ -17,7 +17,7 @@ from jupyter_client import KernelManager
 ROUNDS = int(sys.argv[1]) if len(sys.argv) > 1 else 5
 LINES = 10_000
 CELLS = {
-    "weir": {"sum": "1+1", "lines": 'for i := 0; i < %d; i++ { fmt.Println("line", i) }' % LINES},
+    "weir": {"sum": "1+1", "lines": 'for i := range %d { fmt.Println("line", i) }' % LINES},
     "python3": {"sum": "1+1", "lines": 'for i in range(%d): print("line", i)' % LINES},
 }
 
