@@ -306,6 +306,9 @@ func (w *wayOuts) collapsed(g *grid, names, rest []string, missing bool, into st
 	if missing {
 		code += fmt.Sprintf(".OrElse(%q)", into)
 	}
+	if g.unnamed() && g.key.Label() != "" {
+		code += fmt.Sprintf(".As(%q)", g.key.Label())
+	}
 	return code
 }
 

@@ -132,11 +132,11 @@ func TestWayOut(t *testing.T) {
 		{"a label that only the data knows, under a total", func(cdr ds.Repository) ds.Table {
 			return cdr.Everyone().By(cdr.Race()).WithTotals().Count()
 		}, "White | 500\nBlack | 300\nAsian | ?\nOther | ?\nmissing | ?\ntotal | 900",
-			`To see more: By(ds.When(cdr.Race().Is("White"), "White").When(cdr.Race().Is("Black"), "Black").Otherwise("other").OrElse("other")) puts all others together.`},
+			`To see more: By(ds.When(cdr.Race().Is("White"), "White").When(cdr.Race().Is("Black"), "Black").Otherwise("other").OrElse("other").As("race")) puts all others together.`},
 		{"one hidden label and those that are not named, under a total", func(cdr ds.Repository) ds.Table {
 			return cdr.Everyone().By(cdr.Race()).WithTotals().Count()
 		}, "White | 500\nBlack | ?\ntotal | 704",
-			`To see more: By(ds.When(cdr.Race().Is("White"), "White").Otherwise("other")) puts all others together.`},
+			`To see more: By(ds.When(cdr.Race().Is("White"), "White").Otherwise("other").As("race")) puts all others together.`},
 		{"who misses the value, under a total", func(cdr ds.Repository) ds.Table {
 			return cdr.Everyone().By(cdr.HasEHR().Labels("yes", "no").As("ehr")).WithTotals().Count()
 		}, "yes | 500\nno | ?\nmissing | ?\ntotal | 704", `To see more: By(ehr.OrElse("no")) merges “no” with “missing”.`},
