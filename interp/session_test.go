@@ -162,6 +162,18 @@ func TestSurvival(t *testing.T) {
 	}
 }
 
+// TestFreed lets go of more memory, cell by cell, than the process may have.
+func TestFreed(t *testing.T) {
+	s := start(t)
+	for n := range 10 {
+		for _, text := range []string{"data := make([]float64, 20_000_000)", "data := \"text\"", "make([]int8, 100_000_000)[5]"} {
+			if _, f := run(t, s, n+1, text); f != nil {
+				t.Fatalf("round %d, %s: %+v", n, text, f)
+			}
+		}
+	}
+}
+
 // TestFlood prints without end: the text is cut, the session lives.
 func TestFlood(t *testing.T) {
 	s := start(t)

@@ -37,6 +37,8 @@ type Executor struct {
 	named       map[string]*slot // of declared functions and methods
 	globals     map[*ssa.Global]any
 	storage     map[string]variable // of the notebook
+	stale       []*ssa.Global       // of variables that the program being loaded declares again
+	gone        map[*ssa.Global]bool
 	hosts       map[*ssa.Function]*hostFunc
 	hostMethods map[methodKey]*hostFunc
 	wrappers    map[reflect.Type]bool
@@ -52,7 +54,7 @@ func New(fset *token.FileSet, symbols ...map[string]map[string]reflect.Value) *E
 		byType:   map[types.Type]*rtype{}, byKey: map[string]*rtype{}, recur: map[string]bool{},
 		locals: map[types.Object]int{}, versions: map[types.Object]string{},
 		slots: map[*ssa.Function]*slot{}, named: map[string]*slot{},
-		globals: map[*ssa.Global]any{}, storage: map[string]variable{},
+		globals: map[*ssa.Global]any{}, storage: map[string]variable{}, gone: map[*ssa.Global]bool{},
 		hosts: map[*ssa.Function]*hostFunc{}, hostMethods: map[methodKey]*hostFunc{}, wrappers: map[reflect.Type]bool{},
 	}
 	for _, s := range symbols {
@@ -88,7 +90,18 @@ func (x *Executor) Load(p *cell.Program) (err error) {
 	pkg.Build()
 	x.compileAll(pkg)
 	x.install(pkg)
+	x.letGo()
 	return nil
+}
+
+// letGo frees the memory of variables that have been declared again with another
+// type, as far as no code holds it.
+func (x *Executor) letGo() {
+	for _, g := range x.stale {
+		delete(x.globals, g)
+		x.gone[g] = true
+	}
+	x.stale = nil
 }
 
 // refusal makes an error of what compiling panicked with. A fault of go/ssa or of
@@ -264,6 +277,9 @@ func (x *Executor) global(g *ssa.Global, at token.Pos) any {
 	if p, ok := x.globals[g]; ok {
 		return p
 	}
+	if x.gone[g] {
+		panic(&Refusal{at, "the variable " + g.Name() + " has been declared again with another type"})
+	}
 	obj := g.Object()
 	var p any
 	switch {
@@ -282,12 +298,7 @@ func (x *Executor) global(g *ssa.Global, at token.Pos) any {
 		p = cell.Interface()
 	case obj != nil && cell.IsNotebookVar(obj):
 		r := x.rtype(obj.Type())
-		v := x.storage[obj.Name()]
-		if v.p == nil || v.t != r {
-			v = variable{r, reflect.New(r.rep).Interface()}
-			x.storage[obj.Name()] = v
-		}
-		p = v.p
+		p = x.remember(obj.Name(), r, g)
 	default:
 		p = reflect.New(x.rtype(deref(g.Type())).rep).Interface()
 	}
@@ -301,8 +312,19 @@ func (x *Executor) Run(p *cell.Program, name string) (err error) {
 	fn, _ := x.packages[p.Package].Members[name].(*ssa.Function)
 	m := x.begin()
 	defer m.finish(&err)
-	m.do(prepared{slot: x.slot(fn)}, nil)
+	s := x.slot(fn)
+	x.forget(fn)
+	m.do(prepared{slot: s}, nil)
 	return nil
+}
+
+// forget lets go of a function that runs once, and of those inside it: what still
+// needs them holds them.
+func (x *Executor) forget(fn *ssa.Function) {
+	delete(x.slots, fn)
+	for _, f := range fn.AnonFuncs {
+		x.forget(f)
+	}
 }
 
 // begin makes the machine of a cell's own goroutine.
@@ -350,8 +372,22 @@ func (x *Executor) Stop() {
 
 // variable is memory that later cells share; one of another type takes its place.
 type variable struct {
-	t *rtype
-	p any
+	t       *rtype
+	p       any
+	globals []*ssa.Global // that stand for it
+}
+
+// remember finds the memory of a variable. When its type is not what it was, the
+// old memory is let go of: only code that was compiled before still holds it.
+func (x *Executor) remember(name string, r *rtype, g *ssa.Global) any {
+	v := x.storage[name]
+	if v.p == nil || v.t != r {
+		x.stale = append(x.stale, v.globals...)
+		v = variable{t: r, p: reflect.New(r.rep).Interface()}
+	}
+	v.globals = append(v.globals, g)
+	x.storage[name] = v
+	return v.p
 }
 
 // Take is what a variable of the notebook holds, as an interface of Go would; the
@@ -359,6 +395,9 @@ type variable struct {
 func (x *Executor) Take(obj types.Object) any {
 	v := x.storage[obj.Name()]
 	delete(x.storage, obj.Name())
+	for _, g := range v.globals {
+		delete(x.globals, g)
+	}
 	if v.p == nil {
 		return nil
 	}
