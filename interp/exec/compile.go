@@ -48,8 +48,8 @@ func (x *Executor) compile(fn *ssa.Function) *code {
 }
 
 // deferLate: a function whose deferred calls are all inside a range over a
-// function has no RunDefers in go/ssa v0.52 (lift.go, usesDefer). What they change
-// of named results would be lost.
+// function has no RunDefers in go/ssa v0.52 (lift.go, usesDefer). Its block for a
+// recovered panic reads the named results, which the deferred calls may have changed.
 func (c *compiler) deferLate() {
 	var stack, runs bool
 	for _, b := range c.fn.Blocks {
@@ -68,7 +68,10 @@ func (c *compiler) deferLate() {
 	}
 	c.code.late, c.code.defers = true, true
 	if r := c.fn.Signature.Results(); r.Len() > 0 && r.At(0).Name() != "" {
-		c.refuse(c.fn.Pos(), "a defer inside a range over a function, in a function with named results, is not supported in a cell: collect what to do in a slice, or name no results")
+		c.code.named = true
+		if c.fn.Recover == nil {
+			c.refuse(c.fn.Pos(), "a defer inside a range over a function, in a function with named results, is not supported in a cell: collect what to do in a slice, or name no results")
+		}
 	}
 }
 

@@ -19,6 +19,7 @@ type code struct {
 	recover int // block that runs after a recovered panic, or -1
 	defers  bool
 	late    bool // deferred calls are run behind the return: go/ssa has no instruction for it
+	named   bool // its results have names
 	results []*rtype
 }
 
@@ -193,10 +194,20 @@ func (m *machine) runDeferring(fr *frame) {
 		return
 	}
 	if fr.code.late && fr.defers != nil {
-		rn, rs, ra := m.rn, m.rs, m.ra
-		m.runDefers(fr)
-		m.rn, m.rs, m.ra = rn, rs, ra
+		m.deferredLate(fr)
 	}
+}
+
+// deferredLate runs deferred calls behind the return.
+func (m *machine) deferredLate(fr *frame) {
+	if fr.code.named {
+		m.runDefers(fr)
+		m.loop(fr, fr.code.recover)
+		return
+	}
+	rn, rs, ra := m.rn, m.rs, m.ra
+	m.runDefers(fr)
+	m.rn, m.rs, m.ra = rn, rs, ra
 }
 
 // try runs the function's body and returns how it panicked, or nil. When the
