@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"weir/datasets/plan"
 	"weir/datasets/store"
 )
 
@@ -104,7 +105,7 @@ func (im *importer) identify(persons []int64, indexes []int32, n int, ids *[]int
 	if im.options.Curated {
 		shift = nil
 		im.report.Notes = append(im.report.Notes, "person_ids are taken for research ids, and dates for shifted ones where the tier's are")
-	} else if im.options.Key == nil {
+	} else if im.options.Key == nil && im.options.Tier != plan.Public {
 		im.report.Notes = append(im.report.Notes, "research ids and shifts follow from a key that is forgotten: the next version of the data will have others")
 	}
 	*ids = make([]int64, n)

@@ -16,9 +16,10 @@
 // tables that have one row or more a participant. Its other columns are int32,
 // date32, float64, or an Arrow dictionary of int32 values: a concept field holds
 // indexes into a list of concept ids in ascending order, one list a field, in which
-// the smallest int32 comes first where values are missing. A missing value has its bit cleared in the validity bitmap, for other readers, and
-// holds a sentinel in the values, for this one: NaN, or the smallest int32. A
-// label field is an int32 index into the labels that the manifest lists.
+// the smallest int32 comes first where values are missing. A missing value has its
+// bit cleared in the validity bitmap, for other readers, and holds a sentinel in
+// the values, for this one: NaN, or the smallest int32. A label field is an int32
+// index into the labels that the manifest lists.
 //
 // A record batch holds whole strides of participants: [k·Stride, m·Stride). So
 // every stride of every table lies in one batch, where its rows are contiguous.
