@@ -249,7 +249,7 @@ func (l *lowering) program() *Program {
 		units = append(units, u)
 	}
 	for _, u := range units {
-		if u.kind != token.VAR {
+		if once := l.whole && (u.names[0] == "main" || u.names[0] == "init"); u.kind != token.VAR && !once {
 			p.units = append(p.units, u)
 		}
 		for _, name := range u.names {

@@ -120,7 +120,8 @@ func (c *compiler) makeChan(in *ssa.MakeChan) func(*frame) {
 		if n < 0 || n > 1<<30 {
 			fr.throw(at, plainError("makechan: size out of range"))
 		}
-		fr.a[i] = reflect.MakeChan(r.real(), int(n)).Interface()
+		ch := reflect.MakeChan(reflect.ChanOf(reflect.BothDir, r.real().Elem()), int(n))
+		fr.a[i] = ch.Convert(r.real()).Interface()
 	}
 }
 

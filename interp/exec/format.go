@@ -41,7 +41,7 @@ func (p *printer) value(r *rtype, a any, depth int, exported bool) {
 		p.dynamic(r, a, depth, exported)
 		return
 	}
-	if r.pure && (depth == 0 || exported || r.bank != refs) {
+	if r.pure {
 		p.pure(r, a, depth, exported)
 		return
 	}
@@ -70,12 +70,84 @@ func (p *printer) pure(r *rtype, a any, depth int, exported bool) {
 	case !v.IsValid():
 		p.text("<nil>")
 	case !exported:
-		p.leaf(plainBasic(a))
+		p.hidden(v)
 	case depth > 0 && v.Kind() == reflect.Pointer && !hasText(a):
 		p.address(r, a)
 	default:
 		p.leaf(a)
 	}
+}
+
+// hidden prints a library's value behind an unexported field: no method is called.
+func (p *printer) hidden(v reflect.Value) {
+	parts := func(open, end string, n int, part func(i int)) {
+		p.text(open)
+		for i := range n {
+			if i > 0 {
+				p.text(" ")
+			}
+			part(i)
+		}
+		p.text(end)
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		parts("{", "}", v.NumField(), func(i int) {
+			if p.plus() {
+				p.text(v.Type().Field(i).Name + ":")
+			}
+			p.hidden(v.Field(i))
+		})
+	case reflect.Slice, reflect.Array:
+		parts("[", "]", v.Len(), func(i int) { p.hidden(v.Index(i)) })
+	case reflect.Map:
+		keys := v.MapKeys()
+		slices.SortStableFunc(keys, compareKeys)
+		parts("map[", "]", len(keys), func(i int) {
+			p.hidden(keys[i])
+			p.text(":")
+			p.hidden(v.MapIndex(keys[i]))
+		})
+	case reflect.Interface:
+		if v.IsNil() {
+			p.text("<nil>")
+			return
+		}
+		p.hidden(v.Elem())
+	case reflect.Pointer, reflect.Func, reflect.Chan, reflect.UnsafePointer:
+		if v.IsNil() {
+			p.text("<nil>")
+			return
+		}
+		p.text(fmt.Sprintf("0x%x", v.Pointer()))
+	default:
+		p.leaf(plainValue(v))
+	}
+}
+
+// plainValue is a basic value without its type's methods.
+func plainValue(v reflect.Value) any {
+	for _, t := range basics {
+		if t.Kind() == v.Kind() {
+			plain := reflect.New(t).Elem()
+			switch {
+			case v.CanInt():
+				plain.SetInt(v.Int())
+			case v.CanUint():
+				plain.SetUint(v.Uint())
+			case v.CanFloat():
+				plain.SetFloat(v.Float())
+			case v.CanComplex():
+				plain.SetComplex(v.Complex())
+			case v.Kind() == reflect.Bool:
+				plain.SetBool(v.Bool())
+			default:
+				plain.SetString(v.String())
+			}
+			return plain.Interface()
+		}
+	}
+	return nil
 }
 
 func hasText(a any) bool {
@@ -88,11 +160,8 @@ func hasText(a any) bool {
 
 // plainBasic takes the methods from a basic value.
 func plainBasic(a any) any {
-	v := reflect.ValueOf(a)
-	for _, t := range basics {
-		if t.Kind() == v.Kind() {
-			return v.Convert(t).Interface()
-		}
+	if plain := plainValue(reflect.ValueOf(a)); plain != nil {
+		return plain
 	}
 	return a
 }
@@ -115,7 +184,8 @@ func (p *printer) dynamic(r *rtype, a any, depth int, exported bool) {
 			return
 		}
 		if !exported {
-			a = plainBasic(a)
+			p.hidden(v)
+			return
 		}
 		p.leaf(a)
 	}
@@ -173,8 +243,8 @@ func compareKeys(a, b reflect.Value) int {
 	if !a.IsValid() || !b.IsValid() {
 		return int(b2i(a.IsValid()) - b2i(b.IsValid()))
 	}
-	if x, ok := a.Interface().(box); ok {
-		y, ok := b.Interface().(box)
+	if x, ok := boxIn(a); ok {
+		y, ok := boxIn(b)
 		if !ok || x.t != y.t {
 			return cmp.Compare(x.t.key, fmt.Sprint(b.Type()))
 		}
@@ -212,6 +282,14 @@ func compareKeys(a, b reflect.Value) int {
 		}
 	}
 	return 0
+}
+
+func boxIn(v reflect.Value) (box, bool) {
+	if !v.CanInterface() {
+		return box{}, false
+	}
+	b, ok := v.Interface().(box)
+	return b, ok
 }
 
 func (p *printer) list(r *rtype, elem types.Type, v reflect.Value, depth int, exported bool) {

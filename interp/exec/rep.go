@@ -103,8 +103,7 @@ func (x *Executor) represent(r *rtype) {
 	case *types.Slice:
 		x.representRef(r, t.Elem(), func(e *rtype) reflect.Type { return reflect.SliceOf(e.rep) })
 	case *types.Chan:
-		x.representRef(r, t.Elem(), func(e *rtype) reflect.Type { return reflect.ChanOf(reflect.BothDir, e.rep) })
-		r.pure = r.pure && t.Dir() == types.SendRecv
+		x.representRef(r, t.Elem(), func(e *rtype) reflect.Type { return reflect.ChanOf(chanDirs[t.Dir()], e.rep) })
 	case *types.Map:
 		k := x.rtype(t.Key())
 		x.representRef(r, t.Elem(), func(e *rtype) reflect.Type { return reflect.MapOf(k.rep, e.rep) })
@@ -118,6 +117,10 @@ func (x *Executor) represent(r *rtype) {
 		r.pure = false
 	}
 	r.setZero()
+}
+
+var chanDirs = map[types.ChanDir]reflect.ChanDir{
+	types.SendRecv: reflect.BothDir, types.SendOnly: reflect.SendDir, types.RecvOnly: reflect.RecvDir,
 }
 
 func (r *rtype) setZero() {
