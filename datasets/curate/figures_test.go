@@ -39,6 +39,9 @@ func TestFigures(t *testing.T) {
 		participants, times := 50_000, 3
 		if os.Getenv("LONG") != "" {
 			participants, times = 1_000_000, 1
+			for _, tier := range []plan.Tier{plan.Registered, plan.Controlled} {
+				synthesizeFigure(t, tier, participants)
+			}
 		}
 		for _, format := range []string{"csv", "parquet"} {
 			throughput(t, format, participants, times)
@@ -61,6 +64,21 @@ func checkerFigures(t *testing.T) {
 		}
 	}
 	figure("tiers/checker_wrong", wrong, fmt.Sprintf("findings_in_%d_rows_of_2_sources_in_3_tiers", rows), "=0", wrong == 0 && rows > 100_000)
+}
+
+// synthesizeFigure makes a repository of invented participants.
+func synthesizeFigure(t *testing.T, tier plan.Tier, participants int) {
+	dir, start, rows := filepath.Join(t.TempDir(), "r"), time.Now(), int64(0)
+	if err := Synthesize(t.Context(), dir, SynthesizeOptions{Tier: tier, Participants: participants}, nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, info := range open(t, dir).Tables {
+		rows += info.Rows
+	}
+	figure("tiers/synthesize_"+string(tier), rows/1_000_000, fmt.Sprintf("M_rows_in_%.0fs", time.Since(start).Seconds()), ">=100", rows >= 100_000_000)
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // throughput compares an import with DuckDB loading the same files into its own,

@@ -248,12 +248,17 @@ func (g *regime) concerns(c *columns, questions []int, row int) bool {
 }
 
 func (a *answerRule) asks(c *columns, questions []int, row int) bool {
+	return a.question(c, questions, row) != 0
+}
+
+// question is that of the rule which a row answers, 0 for none.
+func (a *answerRule) question(c *columns, questions []int, row int) int32 {
 	for _, q := range questions {
-		if slices.Contains(a.Questions, c.ints[q][row]) {
-			return true
+		if id := c.ints[q][row]; slices.Contains(a.Questions, id) {
+			return id
 		}
 	}
-	return false
+	return 0
 }
 
 // settle generalises what depends on all answers of a participant, and drops all
@@ -278,7 +283,7 @@ func (g *regime) settle(c *columns) (dropped int) {
 				c.ints[answer][i] = a.Into
 			}
 			if c.ints[answer][i] == a.Into {
-				k := [3]int32{p, a.Questions[0], a.Into}
+				k := [3]int32{p, a.question(c, questions, i), a.Into}
 				if last, ok := made[k]; ok && last != i {
 					drop[last] = true
 				}

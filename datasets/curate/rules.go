@@ -37,8 +37,8 @@ import (
 //	        answers to the questions, in ds_survey and observation, and fields of
 //	        person; with several = true those of participants who gave more than one
 //	        of the answers; with born = […] those whose sex at birth is one of these;
-//	        with missing = true in place of concepts, what is 0 or absent. Of rows of
-//	        a participant that a generalisation makes equal the last is kept.
+//	        with missing = true in place of concepts, what is 0 or absent. Of a
+//	        participant's answers to a question that are made equal the last is kept.
 //	cap_age = { oldest = 88 }                  who is older at the cut-off is left out
 //	shift_dates = { least = 1, most = 364 }    all dates of a participant, so many days back
 //	middle_of_birth_year = true                births become 15 June
