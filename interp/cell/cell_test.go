@@ -182,18 +182,6 @@ func live(t testing.TB) *Compiler {
 	return notebook(t, vars.String(), funcs.String(), "fmt.Println(strings.ToUpper(\"\"), math.Pi, sort.IsSorted)")
 }
 
-// median runs f often and returns the median of how long it took.
-func median(f func(i int)) time.Duration {
-	var took []time.Duration
-	for i := range 101 {
-		start := time.Now()
-		f(i)
-		took = append(took, time.Since(start))
-	}
-	slices.Sort(took)
-	return took[len(took)/2]
-}
-
 func BenchmarkCompile(b *testing.B) {
 	c := live(b)
 	for i := 0; b.Loop(); i++ {

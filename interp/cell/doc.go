@@ -1,14 +1,27 @@
 // Package cell compiles a notebook's cells. Call New, then Compile for each cell,
 // and Commit when the cell's declarations exist in the process that runs them.
+// Complete, Inspect and Completeness help who writes a cell.
 //
-// A cell is Go in which declarations, statements and expressions are mixed.
-// Compile splits it, checks it with go/types against what earlier cells declared,
-// and lowers it to a form that the interpreter runs as Go would: variables of the
-// cell's top level become variables of the package, functions become variables
-// that hold functions (so that a redefinition reaches earlier callers), loops and
-// functions begin with a checkpoint. It refuses, all mistakes at once, what Go
-// refuses, an import that is not allowed, and a dropped result of a value that
-// never changes.
+// A cell is Go in which declarations, statements and expressions are mixed; one
+// that begins with a package clause is a whole program. A cell goes through these
+// rooms:
+//
+//	split.go    the declarations among the statements
+//	parse.go    two files, with the imports that the cell mentions; what no parser should see
+//	units.go    declarations that can be checked again, and what depends on what
+//	check.go    go/types against everything that is live, in rounds until nothing changes
+//	schema.go   strings that name tables and fields
+//	lower.go    the Program: variables of the top level, the value of the last expression
+//	assist.go   completion and inspection; complete.go, whether a cell is whole
+//
+// A declaration replaces the one of its name for every earlier cell: what depends
+// on it is checked again with it and runs as of then, or says why it cannot until it
+// can again. Types that are declared again unchanged keep their values.
+//
+// Compile refuses, all mistakes at once and in the cell's own coordinates, what Go
+// refuses, an import that is not allowed, a string that names no table or field,
+// and a dropped result of a value that never changes. A cell that is refused
+// changes nothing.
 //
 // The package is pure: it runs nothing and reads nothing but what is embedded.
 package cell

@@ -4,7 +4,9 @@ package cell
 
 import (
 	"fmt"
+	"slices"
 	"testing"
+	"time"
 )
 
 // figure prints a line of the scoreboard; .ci/scoreboard takes the mark away.
@@ -31,4 +33,16 @@ func TestFigures(t *testing.T) {
 		report("completion", func(int) { c.Complete("y := x1 + 1\nfmt.Prin", 20) })
 		report("inspection", func(int) { c.Inspect("y := x1 + 1\nfmt.Println", 20) })
 	})
+}
+
+// median runs f often and returns the median of how long it took.
+func median(f func(i int)) time.Duration {
+	var took []time.Duration
+	for i := range 101 {
+		start := time.Now()
+		f(i)
+		took = append(took, time.Since(start))
+	}
+	slices.Sort(took)
+	return took[len(took)/2]
 }

@@ -177,7 +177,7 @@ func (k *checking) replaced(u *unit) bool {
 	return k.owns(u.names[0]) || slices.ContainsFunc(k.tops, func(id *ast.Ident) bool { return id.Name == u.names[0] })
 }
 
-// file is the unit as a file of its own. A name of a group that has been declared
+// unitFile is the unit as a file of its own. A name of a group that has been declared
 // again elsewhere is blank.
 func (k *checking) unitFile(u *unit) *ast.File {
 	f := &ast.File{Name: ast.NewIdent("main"), Package: u.decl.Pos(), FileStart: u.decl.Pos(), FileEnd: u.decl.End()}

@@ -137,8 +137,7 @@ func (c *compiler) fusedAddress(v ssa.Value) bool {
 }
 
 func (c *compiler) fieldPlace(v *ssa.FieldAddr) func(*frame) reflect.Value {
-	base, i, at := c.basePlace(v.X, v.Pos()), v.Field, v.Pos()
-	_ = at
+	base, i := c.basePlace(v.X, v.Pos()), v.Field
 	return func(fr *frame) reflect.Value { return base(fr).Field(i) }
 }
 

@@ -381,8 +381,6 @@ func isInt(t string) bool {
 	return t == "Named"
 }
 
-func isNumber(t string) bool { return isInt(t) || strings.HasPrefix(t, "float") }
-
 func (g *generator) ifs() {
 	g.line("if %s {", g.expr("bool", 3))
 	g.scoped(func() { g.block(2) })

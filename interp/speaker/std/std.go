@@ -1,5 +1,6 @@
-// Package std is the symbols of the standard library that a cell may use, for
-// yaegi. The other files are written by interp/gen from its allowed.txt.
+// Package std is the symbols of the standard library that a cell may use, for the
+// executor. The other files are written by interp/gen from its allowed.txt, with
+// yaegi's extract.
 package std
 
 import "reflect"
