@@ -170,6 +170,7 @@ func (s *rateSums) take(b *block, cell []int32) {
 			v.True.Add(one(b, i))
 		}
 		v.Sum += float64(days)
+		v.Absolute += float64(days)
 		v.Contribute(math.Abs(float64(days)))
 	}
 }

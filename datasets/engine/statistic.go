@@ -146,10 +146,25 @@ func (s *momentSums) take(b *block, cell []int32) {
 		t.Known.Print[0] += p[0]
 		t.Known.Print[1] += p[1]
 		t.Sum += v
-		if a := math.Abs(v); a > t.Largest[1] {
+		a := math.Abs(v)
+		if t.Absolute += a; a > t.Largest[1] {
 			t.Contribute(a)
 		}
+		if n := t.Known.Participants; v <= t.Low.Value || n == 1 {
+			end(&t.Low, v, p)
+		}
+		if n := t.Known.Participants; v >= t.High.Value || n == 1 {
+			end(&t.High, v, p)
+		}
 	}
+}
+
+// end takes a participant at the end of the values, or beyond it.
+func end(e *tally.End, v float64, p tally.Print) {
+	if v != e.Value {
+		*e = tally.End{Value: v}
+	}
+	e.At.Add(tally.Set{Participants: 1, Rows: 1, Print: p})
 }
 
 func (s *momentSums) add(other sums) {
@@ -233,5 +248,5 @@ func (s *shareSums) add(other sums) {
 
 func (s *shareSums) value(cell int) tally.Value {
 	n := len(s.labels)
-	return tally.Value{Known: s.known[cell], Parts: s.parts[cell*n : (cell+1)*n], Labels: s.labels}
+	return tally.Value{Known: s.known[cell], Parts: s.parts[cell*n : (cell+1)*n], Labels: s.labels, Open: !s.closed}
 }

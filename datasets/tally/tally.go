@@ -78,14 +78,35 @@ type Group struct {
 
 // Value is what a statistic is computed from in one group.
 type Value struct {
-	Known   Set   // with a value
-	True    Set   // of a Bool: for whom it is true; of a rate: with an event
-	Parts   []Set // of shares: by label of Labels
-	Labels  []string
-	Sum     float64    // of a Number's values; of a rate: person-days
-	Squares float64    // sum of squared deviations from the mean
-	Largest [2]float64 // the largest absolute values, of two participants
-	Sorted  []float64  // for quantiles: every value, ascending
+	Known    Set   // with a value
+	True     Set   // of a Bool: for whom it is true; of a rate: with an event
+	Parts    []Set // of shares: by label of Labels
+	Labels   []string
+	Open     bool       // the labels come from the data, not from the plan or a codebook
+	Low      End        // the lowest value of a Number's
+	High     End        // and the highest
+	Sum      float64    // of a Number's values; of a rate: person-days
+	Absolute float64    // sum of the absolute values
+	Squares  float64    // sum of squared deviations from the mean
+	Largest  [2]float64 // the largest absolute values, of two participants
+	Sorted   []float64  // for quantiles: every value, ascending
+}
+
+// End is the lowest or the highest value, and who has it.
+type End struct {
+	Value float64
+	At    Set
+}
+
+// add adds the end of other participants: sign is 1 for the highest, −1 for the lowest.
+func (e *End) add(o End, sign float64) {
+	switch {
+	case o.At.Participants == 0:
+	case e.At.Participants == 0, sign*o.Value > sign*e.Value:
+		*e = o
+	case o.Value == e.Value:
+		e.At.Add(o.At)
+	}
 }
 
 // Mean is the mean of the values, NaN of none.
@@ -99,6 +120,11 @@ func (v *Value) SD() float64 {
 	return math.Sqrt(v.Squares / float64(v.Known.Participants-1))
 }
 
+// Minus is the participants of a set without those of one within it.
+func (s Set) Minus(t Set) Set {
+	return Set{s.Participants - t.Participants, s.Rows - t.Rows, Print{s.Print[0] - t.Print[0], s.Print[1] - t.Print[1]}}
+}
+
 // Merge adds the values of other participants. Moments are combined as by Chan,
 // Golub and LeVeque (1983); Sorted is left to who collects it.
 func (v *Value) Merge(w *Value) {
@@ -110,12 +136,15 @@ func (v *Value) Merge(w *Value) {
 	v.Squares += w.Squares
 	v.Known.Add(w.Known)
 	v.True.Add(w.True)
+	v.Low.add(w.Low, -1)
+	v.High.add(w.High, 1)
 	v.Sum += w.Sum
+	v.Absolute += w.Absolute
 	for _, x := range w.Largest {
 		v.Contribute(x)
 	}
 	if v.Parts == nil && w.Parts != nil {
-		v.Parts, v.Labels = make([]Set, len(w.Parts)), w.Labels
+		v.Parts, v.Labels, v.Open = make([]Set, len(w.Parts)), w.Labels, w.Open
 	}
 	for i := range w.Parts {
 		v.Parts[i].Add(w.Parts[i])
