@@ -23,6 +23,7 @@ var policy = map[string][]string{
 	"weir/datasets/curate":    {"weir/datasets/plan", "weir/datasets/store"},
 	"weir/guard":              {"weir/guard/...", "weir/datasets/plan", "weir/datasets/tally"},
 	"weir/guard/rules":        {"weir/datasets/plan", "weir/datasets/tally"},
+	"weir/guard/audit":        {},
 	"weir/guard/chart":        {"weir/datasets/plan"},
 	"weir/guard/ledger":       {},
 	"weir/interp":             {"weir/interp/...", "weir/datasets/plan"},
