@@ -130,6 +130,8 @@ func readTable(t *testing.T, text string) (*plan.Node, *tally.Table) {
 					t.Fatal(err)
 				}
 				v.Sum = m * float64(v.Known.Participants)
+				one := tally.Set{Participants: 1}
+				v.Low, v.High = tally.End{Value: m - 1, At: one}, tally.End{Value: m + 1, At: one}
 			} else {
 				v.True.Participants = number(t, f[1])
 			}

@@ -208,4 +208,11 @@ func (p Policy) Hash() string {
 }
 
 // limits is the policy as the rules read it.
-func (p Policy) limits() rules.Limits { return rules.Limits{Threshold: p.Threshold} }
+func (p Policy) limits() rules.Limits {
+	return rules.Limits{
+		Threshold: p.Threshold,
+		P:         p.Dominance.P, K: p.Dominance.K,
+		Digits: p.Precision.Digits, Decimals: p.Precision.Decimals,
+		Means: p.Participants.Means, Quantiles: p.Participants.Quantiles,
+	}
+}

@@ -8,6 +8,7 @@ import (
 
 	"weir/datasets/plan"
 	"weir/datasets/tally"
+	"weir/guard/audit"
 	"weir/guard/rules"
 )
 
@@ -129,31 +130,105 @@ func (g *Guard) groups(n *plan.Node, t *tally.Table) (*protected, error) {
 	for _, k := range t.Keys {
 		p.keys = append(p.keys, k.Plan.Name())
 	}
-	decide, err := p.addStats(t)
+	v := g.visible(t)
+	decide, err := p.addStats(t, v)
 	if err != nil {
 		return nil, err
 	}
-	known := g.knownLabels(t)
+	lo := lower(t, decide, g.limits, v)
+	gone := lo.protect(t, g.small(t))
+	next := 0
 	for i := range t.Groups {
-		group := &t.Groups[i]
-		if !known(group.Labels) {
+		if !v.group(t.Groups[i].Labels) {
 			continue
 		}
-		cells := []plan.Cell{cell(rules.Participants(g.limits, group.All))}
-		for j, rule := range decide {
-			for _, v := range rule.Decide(g.limits, t.Stats[j], group.All, &group.Values[j]) {
-				cells = append(cells, cell(v))
-			}
+		var cells []plan.Cell
+		empty := t.Groups[i].All.Participants == 0 && !gone[lo.rows[next][0].at]
+		for _, x := range lo.rows[next] {
+			cells = append(cells, g.cell(x.Number, gone[x.at] && !empty))
 		}
-		p.rows = append(p.rows, row{group.Labels, cells})
+		p.rows = append(p.rows, row{t.Groups[i].Labels, cells})
+		next++
 	}
-	p.hideTotals()
 	p.notes = g.notes(t)
 	return p, nil
 }
 
+// Work that is spent on hiding little, by the size of the table.
+const (
+	smallTable = 80  // cells: several choices, and a search for the fewest
+	largeTable = 600 // above this the first choice stands
+)
+
+// protect says which numbers are hidden.
+func (lo *lowering) protect(t *tally.Table, everything bool) []bool {
+	if everything {
+		return filled(len(lo.hidden))
+	}
+	o := audit.Options{Sensitive: lo.sensitive, Hidden: lo.hidden, Limit: lo.limits.Threshold}
+	switch cells := len(lo.sensitive); {
+	case cells <= smallTable:
+		o.Effort, o.Exact = 4, 30
+	case cells <= largeTable:
+		o.Effort = 1
+	}
+	for range len(lo.hidden) {
+		out := lo.system.Protect(o)
+		if len(out.Unsafe) > 0 { // nothing passes that was not shown to be safe
+			return lo.all()
+		}
+		more := lo.dominated(t, out.Hidden)
+		if more == nil {
+			return out.Hidden
+		}
+		for _, at := range more {
+			o.Hidden[at] = true
+		}
+	}
+	return lo.all()
+}
+
+// all is every number but those that say that there is nobody.
+func (lo *lowering) all() []bool {
+	out := filled(len(lo.hidden))
+	for _, row := range lo.rows {
+		if row[0].Value == 0 {
+			for _, n := range row {
+				out[n.at] = false
+			}
+		}
+	}
+	return out
+}
+
+func filled(n int) []bool {
+	out := make([]bool, n)
+	for i := range out {
+		out[i] = true
+	}
+	return out
+}
+
+// small says that the table is about too few participants: what their groups are,
+// zeros included, would describe them.
+func (g *Guard) small(t *tally.Table) bool {
+	all, most := int64(0), int64(0)
+	for i := range t.Groups {
+		n := t.Groups[i].All.Participants
+		if most = max(most, n); !slices.Contains(t.Groups[i].Labels, plan.Total) {
+			all += n
+		}
+	}
+	for _, k := range t.Keys {
+		if !k.Additive { // all is more than there are
+			return !g.limits.Safe(most)
+		}
+	}
+	return !g.limits.Safe(all)
+}
+
 // addStats names the columns of a table's statistics and finds their rules.
-func (p *protected) addStats(t *tally.Table) ([]rules.Rule, error) {
+func (p *protected) addStats(t *tally.Table, v *visible) ([]rules.Rule, error) {
 	var decide []rules.Rule
 	for j, s := range t.Stats {
 		rule, ok := rules.For(s)
@@ -165,7 +240,10 @@ func (p *protected) addStats(t *tally.Table) ([]rules.Rule, error) {
 		if rule.Parts != nil {
 			names = rule.Parts(s, partsOf(t, j))
 		}
-		for _, part := range names {
+		for i, part := range names {
+			if !v.part(j, i) {
+				continue
+			}
 			name := s.Name()
 			switch {
 			case s.Op() == "Rate":
@@ -189,67 +267,90 @@ func partsOf(t *tally.Table, stat int) *tally.Value {
 	return &tally.Value{}
 }
 
-// hideTotals hides, of each column, the totals over a hidden number: it could be
-// worked out from them.
-func (p *protected) hideTotals() {
-	for _, r := range p.rows {
-		for i, total := range p.rows {
-			if !covers(total.labels, r.labels) {
-				continue
-			}
-			for c := range r.cells {
-				if r.cells[c].Hidden && !total.cells[c].None {
-					p.rows[i].cells[c] = plan.Cell{Hidden: true, Text: marker}
-				}
-			}
-		}
-	}
+// visible says which labels may be seen: those of a closed vocabulary, and of an
+// open one those that more participants have than the threshold. The label
+// "missing" is everyone's.
+type visible struct {
+	labels []map[string]bool // by key
+	parts  []map[int]bool    // by statistic, those that may not be seen
 }
 
-// covers says whether labels are those of a total over the group.
-func covers(total, labels []string) bool {
-	over := false
-	for i := range labels {
-		if total[i] == labels[i] {
-			continue
+func (g *Guard) visible(t *tally.Table) *visible {
+	v := &visible{}
+	for i, k := range t.Keys {
+		have := g.have(t, i)
+		may := map[string]bool{plan.Total: true}
+		for label, n := range have {
+			if label == plan.Missing {
+				may[label] = n > 0 // or nobody misses the key
+			} else {
+				may[label] = k.Closed || n > g.limits.Threshold
+			}
 		}
-		if total[i] != plan.Total {
+		v.labels = append(v.labels, may)
+	}
+	for j := range t.Stats {
+		hide := map[int]bool{}
+		if parts := partsOf(t, j); parts.Open {
+			for i := range parts.Labels {
+				hide[i] = !slices.ContainsFunc(t.Groups, func(x tally.Group) bool {
+					return i < len(x.Values[j].Parts) && x.Values[j].Parts[i].Participants > g.limits.Threshold
+				})
+			}
+		}
+		v.parts = append(v.parts, hide)
+	}
+	return v
+}
+
+// have is how many participants have each label of a key, or fewer: where another
+// key has a participant in several groups, the most in one.
+func (g *Guard) have(t *tally.Table, key int) map[string]int64 {
+	once := true
+	for i, k := range t.Keys {
+		once = once && (k.Additive || i == key)
+	}
+	out := map[string]int64{}
+	for i := range t.Groups {
+		labels, n := t.Groups[i].Labels, t.Groups[i].All.Participants
+		switch {
+		case !once:
+			out[labels[key]] = max(out[labels[key]], n)
+		case !slices.Contains(labels, plan.Total):
+			out[labels[key]] += n
+		}
+	}
+	return out
+}
+
+func (v *visible) group(labels []string) bool {
+	for i, l := range labels {
+		if !v.labels[i][l] {
 			return false
 		}
-		over = true
 	}
-	return over
+	return true
 }
 
-// knownLabels says which labels may be seen: those of a closed vocabulary, and of
-// an open one those that more participants have than the threshold. The label
-// "missing" is everyone's.
-func (g *Guard) knownLabels(t *tally.Table) func(labels []string) bool {
-	have := make([]map[string]int64, len(t.Keys))
-	for i := range t.Keys {
-		have[i] = map[string]int64{}
-		for _, group := range t.Groups {
-			if !slices.Contains(group.Labels, plan.Total) {
-				have[i][group.Labels[i]] += group.All.Participants
+// least is what is known of a hidden group. Of one with a label of an open
+// vocabulary, and no other, it is known why the label is seen.
+func (v *visible) least(t *tally.Table, labels []string, threshold int64) int64 {
+	told := -1
+	for k, l := range labels {
+		if l != plan.Total {
+			if told >= 0 {
+				return 1
 			}
+			told = k
 		}
 	}
-	return func(labels []string) bool {
-		for i, k := range t.Keys {
-			n := have[i][labels[i]]
-			switch {
-			case labels[i] == plan.Total:
-			case labels[i] == plan.Missing:
-				if n == 0 {
-					return false // nobody misses the key
-				}
-			case !k.Closed && (n == 0 || !g.limits.Safe(n)):
-				return false
-			}
-		}
-		return true
+	if told >= 0 && !t.Keys[told].Closed && labels[told] != plan.Missing && v.labels[told][labels[told]] {
+		return threshold + 1
 	}
+	return 1
 }
+
+func (v *visible) part(stat, part int) bool { return !v.parts[stat][part] }
 
 func (g *Guard) notes(t *tally.Table) []string {
 	notes := []string{fmt.Sprintf("“%s” protects counts of 1 to %d participants; groups whose names only the data knows are left out instead.", marker, g.limits.Threshold)}
@@ -265,48 +366,66 @@ func (g *Guard) notes(t *tally.Table) []string {
 // step's before, so that a difference of two shown numbers is a count, too.
 func (g *Guard) attrition(_ *plan.Node, t *tally.Table) (*protected, error) {
 	p := &protected{keys: []string{"step"}, columns: []string{"participants", "left out"}}
-	shown, adjacent := int64(-1), false // the last number that was shown, and whether it is the step before
-	for _, group := range t.Groups {
-		n := group.All.Participants
-		safe := g.limits.Safe(n) && (shown < 0 || g.limits.Safe(shown-n))
-		var left plan.Cell
-		switch {
-		case len(p.rows) == 0:
-			left = plan.Cell{None: true, Text: none}
-		case safe && adjacent:
-			left = cell(rules.Verdict{Value: float64(shown - n), Kind: rules.Count})
-		default:
-			left = cell(rules.Verdict{Hidden: true})
+	safe := g.steps(t)
+	before := -1 // the last step that is shown
+	for i, group := range t.Groups {
+		n := rules.Number{Kind: rules.Count, Value: float64(group.All.Participants)}
+		left := rules.Number{Kind: rules.Count, None: i == 0}
+		if i > 0 {
+			left.Value = float64(t.Groups[i-1].All.Participants) - n.Value
 		}
-		p.rows = append(p.rows, row{group.Labels, []plan.Cell{cell(rules.Verdict{Hidden: !safe, Value: float64(n), Kind: rules.Count}), left}})
-		adjacent = safe
-		if safe {
-			shown = n
+		p.rows = append(p.rows, row{group.Labels, []plan.Cell{g.cell(n, !safe[i]), g.cell(left, i > 0 && (!safe[i] || before != i-1))}})
+		if safe[i] {
+			before = i
 		}
 	}
 	p.notes = g.notes(t)
 	return p, nil
 }
 
-func cell(v rules.Verdict) plan.Cell {
-	switch {
-	case v.Hidden:
-		return plan.Cell{Hidden: true, Text: marker}
-	case v.None:
-		return plan.Cell{None: true, Text: none}
+// steps says which steps are shown: from the first on those that differ from the
+// last shown by nobody or by enough. A step after which only a count of 1 to the
+// threshold could come is hidden, when that comes.
+func (g *Guard) steps(t *tally.Table) []bool {
+	out := make([]bool, len(t.Groups))
+	last := -1
+	for i := range t.Groups {
+		n := t.Groups[i].All.Participants
+		if out[i] = g.limits.Safe(n) && (last < 0 || g.limits.Safe(t.Groups[last].All.Participants-n)); out[i] {
+			last = i
+		}
 	}
-	return plan.Cell{Value: v.Value, Text: format(v)}
+	if last >= 0 && last < len(out)-1 && t.Groups[last].All.Participants == g.limits.Threshold+1 {
+		n := t.Groups[last].All.Participants
+		for i := range out {
+			out[i] = out[i] && t.Groups[i].All.Participants != n
+		}
+	}
+	return out
+}
+
+// cell is a number as the table shows it.
+func (g *Guard) cell(n rules.Number, hidden bool) plan.Cell {
+	switch {
+	case hidden:
+		return plan.Cell{Hidden: true, Text: marker}
+	case n.None:
+		return plan.Cell{None: true, Text: none}
+	case n.Text != "":
+		return plan.Cell{None: true, Text: n.Text}
+	}
+	return plan.Cell{Value: n.Value, Text: g.format(n)}
 }
 
 // format writes a number as tables show it.
-func format(v rules.Verdict) string {
-	switch v.Kind {
+func (g *Guard) format(n rules.Number) string {
+	switch n.Kind {
 	case rules.Count:
-		return thousands(int64(v.Value))
+		return thousands(int64(n.Value))
 	case rules.Share:
-		return strconv.FormatFloat(100*v.Value, 'f', 1, 64) + "%"
+		return strconv.FormatFloat(100*n.Value, 'f', int(g.limits.Decimals), 64) + "%"
 	}
-	return strconv.FormatFloat(v.Value, 'g', -1, 64)
+	return strconv.FormatFloat(n.Value, 'g', -1, 64)
 }
 
 func thousands(n int64) string {

@@ -1,10 +1,11 @@
-// Package rules decides, for one statistic of one group, whether the policy lets
-// its numbers be seen: primary suppression. For finds the rule of a statistic; a
-// statistic without one is not released (DESIGN, invariant 6).
+// Package rules says what each statistic gives away. For finds the rule of a
+// statistic; a statistic without one is not released (DESIGN, invariant 6).
 //
-// A rule looks at counts of distinct participants. A count is safe when it is 0
-// or above the threshold; a number is shown when every count that follows from
-// it and from the group's participants, which stand beside it, is safe.
+// A rule lowers the statistic of one group to facts, which are counts of distinct
+// participants that make up the group, and to numbers, each of which gives some of
+// the facts away. It also hides a number by itself where facts are not enough:
+// dominance, too few participants behind a quantile. Which numbers are hidden for
+// the sake of the facts is decided over a whole table (package audit).
 package rules
 
 import (
@@ -18,27 +19,43 @@ import (
 // Limits are what the policy asks for.
 type Limits struct {
 	Threshold int64 // a count from 1 to Threshold is not shown
+	P, K      int64 // dominance: the p%-rule and the (2,k)-rule, in percent
+	Digits    int64 // significant digits of a measure
+	Decimals  int64 // of a percentage
+	Means     int64 // participants behind a mean, a standard deviation, a sum
+	Quantiles int64 // participants on each side of a quantile
 }
 
 // Safe says whether a count of participants may be seen. All of Us Data and
 // Statistics Dissemination Policy: no count of 1 to 20; a count of 0 is permitted.
 func (l Limits) Safe(participants int64) bool { return participants == 0 || participants > l.Threshold }
 
-func (l Limits) allSafe(counts ...int64) bool {
-	for _, c := range counts {
-		if !l.Safe(c) {
-			return false
-		}
-	}
-	return true
+// Lowering is what a statistic of a group comes down to.
+type Lowering struct {
+	Facts   []Fact  // those that are not apart make up the group: everyone is in one
+	Unions  [][]int // facts that a number gives away together: they are a count, too
+	Numbers []Number
 }
 
-// Verdict is what a rule makes of a number.
-type Verdict struct {
-	Hidden bool
-	None   bool    // there is nothing to compute from; not hidden
+// Fact is participants of the group, such as those for whom a column is true.
+type Fact struct {
+	Name string // what it has in common with facts of other groups, with which it adds up
+	Set  tally.Set
+
+	// Apart is a sum over the participants: it adds up over groups as their count
+	// does, but does not tell the count.
+	Apart bool
+}
+
+// Number is one that a table shows.
+type Number struct {
 	Value  float64 // rounded as it is shown
 	Kind   Kind
+	Text   string // instead of the value: an interval that holds it
+	None   bool   // there is nothing to compute from; not hidden
+	Hidden bool   // hidden by itself
+	Gives  []int  // the facts that it gives away
+	Guards []int  // the facts that nobody may work out when it is hidden by itself
 }
 
 // Kind says how a number reads.
@@ -47,15 +64,53 @@ type Kind int
 // The kinds of numbers.
 const (
 	Count   Kind = iota // of participants
-	Share               // of participants, 0 to 1, shown as a percentage with one decimal
-	Measure             // of a value, shown with four significant digits
+	Share               // of participants, 0 to 1, shown as a percentage
+	Measure             // of a value
 )
 
-// Rule decides on the numbers of a statistic, in the order of its parts, of a
-// group of all participants.
+// Rule lowers the numbers of a statistic, in the order of its parts, of a group of
+// all participants. Within is what the column's values are in the whole table.
 type Rule struct {
-	Parts  func(stat *plan.Node, v *tally.Value) []string // names of the numbers behind the statistic's; nil for one
-	Decide func(l Limits, stat *plan.Node, all tally.Set, v *tally.Value) []Verdict
+	Parts func(stat *plan.Node, v *tally.Value) []string // names of the numbers behind the statistic's; nil for one
+	Lower func(l Limits, stat *plan.Node, all tally.Set, v *tally.Value, within Values) Lowering
+}
+
+// Values says what a Number's values are over all groups of a table.
+type Values struct {
+	Two       bool // no other than these two
+	Low, High float64
+}
+
+// Within looks at the values of a statistic in all groups.
+func Within(groups []tally.Group, stat int) Values {
+	var out Values
+	first := true
+	for i := range groups {
+		if v := &groups[i].Values[stat]; v.Low.At.Participants > 0 {
+			if first {
+				out.Low, out.High, first = v.Low.Value, v.High.Value, false
+			}
+			out.Low, out.High = min(out.Low, v.Low.Value), max(out.High, v.High.Value)
+		}
+	}
+	out.Two = out.Low < out.High
+	for i := range groups {
+		v := &groups[i].Values[stat]
+		low, high := of(v, out.Low), of(v, out.High)
+		out.Two = out.Two && low.Participants+high.Participants == v.Known.Participants
+	}
+	return out
+}
+
+// of is the participants with a value that is an end of a group's values.
+func of(v *tally.Value, x float64) tally.Set {
+	switch {
+	case v.High.At.Participants > 0 && v.High.Value == x:
+		return v.High.At
+	case v.Low.At.Participants > 0 && v.Low.Value == x:
+		return v.Low.At
+	}
+	return tally.Set{}
 }
 
 // For is the rule of a statistic.
@@ -69,7 +124,7 @@ var table = map[string]Rule{
 	"Proportion": {nil, proportion},
 	"Mean":       {nil, moment((*tally.Value).Mean, 1)},
 	"SD":         {nil, moment((*tally.Value).SD, 2)},
-	"Sum":        {nil, sum},
+	"Sum":        {nil, moment(func(v *tally.Value) float64 { return v.Sum }, 1)},
 	"Median":     {nil, quantiles},
 	"Quantile":   {nil, quantiles},
 	"Quartiles":  {percentiles, quantiles},
@@ -78,62 +133,98 @@ var table = map[string]Rule{
 	"Rate":       {func(*plan.Node, *tally.Value) []string { return []string{"events", "person-years", "rate per 1,000"} }, rate},
 }
 
-// Participants is the rule for a group's number of participants.
-func Participants(l Limits, all tally.Set) Verdict {
-	return Verdict{Hidden: !l.Safe(all.Participants), Value: float64(all.Participants), Kind: Count}
+// truth is the facts of a column of yes and no.
+func truth(all, known, is tally.Set) []Fact {
+	return []Fact{{Name: "true", Set: is}, {Name: "false", Set: known.Minus(is)}, {Name: "missing", Set: all.Minus(known)}}
 }
 
 // count: the participants for whom it is true, and those for whom it is not or is
 // missing, who follow from the group.
-func count(l Limits, _ *plan.Node, all tally.Set, v *tally.Value) []Verdict {
-	t := v.True.Participants
-	return []Verdict{{Hidden: !l.allSafe(all.Participants, t, all.Participants-t), Value: float64(t), Kind: Count}}
+func count(_ Limits, _ *plan.Node, all tally.Set, v *tally.Value, _ Values) Lowering {
+	return Lowering{
+		Facts:   truth(all, v.Known, v.True),
+		Unions:  [][]int{{1, 2}},
+		Numbers: []Number{{Kind: Count, Value: float64(v.True.Participants), Gives: []int{0}}},
+	}
 }
 
 // proportion: numerator, complement and denominator are counts, and so are those
 // without a value, who follow from the group and the denominator.
-func proportion(l Limits, _ *plan.Node, all tally.Set, v *tally.Value) []Verdict {
-	n, t := v.Known.Participants, v.True.Participants
-	return []Verdict{{
-		Kind:   Share,
-		None:   n == 0,
-		Hidden: !l.allSafe(all.Participants, n, t, n-t, all.Participants-n, all.Participants-t),
-		Value:  share(t, n),
-	}}
+func proportion(l Limits, _ *plan.Node, all tally.Set, v *tally.Value, _ Values) Lowering {
+	return Lowering{
+		Facts: truth(all, v.Known, v.True),
+		Numbers: []Number{{
+			Kind: Share, None: v.Known.Participants == 0, Value: l.share(v.True.Participants, v.Known.Participants),
+			Gives: []int{0, 1, 2},
+		}},
+	}
 }
 
-// share is a proportion rounded to a tenth of a percent.
-func share(t, n int64) float64 {
+// share is a proportion rounded as percentages are shown.
+func (l Limits) share(t, n int64) float64 {
 	if n == 0 {
 		return 0
 	}
-	return math.Round(1000*float64(t)/float64(n)) / 1000
+	scale := math.Pow(10, float64(2+l.Decimals))
+	return math.Round(scale*float64(t)/float64(n)) / scale
 }
 
-// moment: of more than the threshold's participants with a value.
-func moment(of func(*tally.Value) float64, least int64) func(Limits, *plan.Node, tally.Set, *tally.Value) []Verdict {
-	return func(l Limits, _ *plan.Node, all tally.Set, v *tally.Value) []Verdict {
+// moment is of more than a few participants with a value, none of whom can be told
+// from the others. Of values of which there are only two it gives away how many
+// have each; where nearly all have the lowest value, or nearly all the highest, it
+// would give away the others; and where two make up most of the sum, each would tell
+// the other's. It gives away its own sum, and where it tells by how many that was
+// divided, that as well.
+func moment(number func(*tally.Value) float64, least int64) func(Limits, *plan.Node, tally.Set, *tally.Value, Values) Lowering {
+	return func(l Limits, stat *plan.Node, all tally.Set, v *tally.Value, within Values) Lowering {
 		n := v.Known.Participants
-		out := Verdict{Kind: Measure, None: n < least, Hidden: !l.allSafe(all.Participants, n)}
+		out := Number{Kind: Measure, None: n < least}
 		if !out.None {
-			out.Value = significant(of(v), 4)
+			out.Value = l.significant(number(v))
 		}
-		return []Verdict{out}
+		out.Hidden = n > 0 && (n < l.Means || l.alike(v.Low, n) || l.alike(v.High, n) || l.Dominated(v))
+		parts := []Fact{{Name: "sum", Set: v.Known, Apart: true}}
+		switch {
+		case within.Two:
+			parts = append(parts, truth(all, v.Known, of(v, within.High))...)
+		case n > 0 && (stat.Op() == "Sum" || float64(n)*l.unit(out.Value) < 1 || l.tells(all, l.Means)):
+			parts = append(parts, Fact{Name: "known", Set: v.Known}, Fact{Name: "missing", Set: all.Minus(v.Known)})
+		}
+		for i := range parts {
+			out.Gives = append(out.Gives, i)
+		}
+		out.Guards = []int{0}
+		return Lowering{Facts: parts, Numbers: []Number{out}}
 	}
 }
 
-// dominance is how much of the largest contribution to a sum the others, but for
-// the second, must make up: the p%-rule with p = 10.
-const dominance = 0.10
+// tells: a number that is shown, or shown otherwise, from so many participants with
+// a value on tells how many have one where it would be few who miss it.
+func (l Limits) tells(all tally.Set, from int64) bool {
+	return from <= all.Participants && from >= all.Participants-l.Threshold
+}
 
-// sum: no participant's part can be told to within p% by the second largest.
-func sum(l Limits, _ *plan.Node, all tally.Set, v *tally.Value) []Verdict {
-	n := v.Known.Participants
-	rest := math.Abs(v.Sum) - v.Largest[0] - v.Largest[1]
-	return []Verdict{{
-		Kind: Measure, None: n == 0, Value: significant(v.Sum, 4),
-		Hidden: !l.allSafe(all.Participants, n, all.Participants-n) || n > 0 && rest < dominance*v.Largest[0],
-	}}
+// alike: all but a few have the same value.
+func (l Limits) alike(end tally.End, n int64) bool {
+	most := end.At.Participants
+	return most == 0 || 2*most > n && !l.Safe(n-most)
+}
+
+// unit is what the last digit of a rounded number stands for. The mean of n whole
+// numbers is a multiple of 1/n, and tells n where the unit is smaller.
+func (l Limits) unit(x float64) float64 {
+	if x == 0 {
+		return 0
+	}
+	return math.Pow(10, math.Floor(math.Log10(math.Abs(x)))-float64(l.Digits-1))
+}
+
+// Dominated: the second largest contributor knows the largest value to within P%,
+// or two make up more than K% of the sum (Hundepool et al., Handbook on Statistical
+// Disclosure Control, 4.2.2).
+func (l Limits) Dominated(v *tally.Value) bool {
+	two, all := v.Largest[0]+v.Largest[1], max(v.Absolute, math.Abs(v.Sum))
+	return 100*(all-two) < float64(l.P)*v.Largest[0] || 100*two > float64(l.K)*all
 }
 
 // levels are the quantiles of a statistic.
@@ -157,19 +248,40 @@ func percentiles(stat *plan.Node, _ *tally.Value) []string {
 	return out
 }
 
-// quantiles: more than the threshold's participants lie on each side.
-func quantiles(l Limits, stat *plan.Node, all tally.Set, v *tally.Value) []Verdict {
-	var out []Verdict
+// quantiles stand for enough participants on each side. One that does not is
+// coarsened to an interval that does: below the value under which enough lie, or
+// above the one over which enough do. It does not add up over groups.
+func quantiles(l Limits, stat *plan.Node, all tally.Set, v *tally.Value, _ Values) Lowering {
+	out := Lowering{Facts: []Fact{{Name: "known", Set: v.Known}, {Name: "missing", Set: all.Minus(v.Known)}}}
 	n := v.Known.Participants
 	for _, p := range levels(stat) {
-		below := int64(p * float64(n))
-		d := Verdict{Kind: Measure, None: n == 0, Hidden: !l.Safe(all.Participants) || n > 0 && (below <= l.Threshold || n-below <= l.Threshold)}
-		if !d.Hidden && !d.None {
-			d.Value = significant(interpolated(v.Sorted, p), 4)
+		d := Number{Kind: Measure, None: n == 0}
+		for _, side := range []float64{0.5, p, 1 - p} {
+			if side > 0 && l.tells(all, int64(math.Ceil(float64(l.Quantiles)/side))) {
+				d.Gives = []int{0, 1}
+			}
 		}
-		out = append(out, d)
+		below := int64(p * float64(n))
+		switch {
+		case n == 0:
+		case n < 2*l.Quantiles:
+			d.Hidden = true
+		case below < l.Quantiles:
+			at := max(l.Quantiles-1, int64(math.Ceil(p*float64(n-1))))
+			d.Text = "≤ " + l.text(v.Sorted[at], math.Ceil)
+		case n-below < l.Quantiles:
+			at := min(n-l.Quantiles, int64(math.Floor(p*float64(n-1))))
+			d.Text = "≥ " + l.text(v.Sorted[at], math.Floor)
+		default:
+			d.Value = l.significant(interpolated(v.Sorted, p))
+		}
+		out.Numbers = append(out.Numbers, d)
 	}
 	return out
+}
+
+func (l Limits) text(x float64, round func(float64) float64) string {
+	return fmt.Sprintf("%g", rounded(x, l.Digits, round))
 }
 
 // interpolated is a quantile of sorted values (R's type 7).
@@ -182,58 +294,44 @@ func interpolated(sorted []float64, p float64) float64 {
 	return sorted[i] + (at-float64(i))*(sorted[i+1]-sorted[i])
 }
 
-// shares: each part is a count, and so are the parts that are hidden together,
-// which follow from the others.
-func shares(l Limits, _ *plan.Node, all tally.Set, v *tally.Value) []Verdict {
+// shares: each part is a count, and all of them give away who has no label.
+func shares(l Limits, _ *plan.Node, all tally.Set, v *tally.Value, _ Values) Lowering {
+	var out Lowering
 	n := v.Known.Participants
-	out := make([]Verdict, len(v.Parts))
-	whole := l.allSafe(all.Participants, n, all.Participants-n)
-	hidden, together := 0, int64(0)
+	missing := len(v.Parts)
 	for i, p := range v.Parts {
-		t := p.Participants
-		out[i] = Verdict{Kind: Share, None: n == 0, Value: share(t, n), Hidden: !whole || !l.allSafe(t, n-t)}
-		if out[i].Hidden {
-			hidden, together = hidden+1, together+t
-		}
+		out.Facts = append(out.Facts, Fact{Name: "label " + v.Labels[i], Set: p})
+		out.Numbers = append(out.Numbers, Number{Kind: Share, None: n == 0, Value: l.share(p.Participants, n), Gives: []int{i, missing}})
 	}
-	for hidden == 1 || hidden > 0 && !l.Safe(together) {
-		least := -1
-		for i, p := range v.Parts {
-			if !out[i].Hidden && p.Participants > 0 && (least < 0 || p.Participants < v.Parts[least].Participants) {
-				least = i
-			}
-		}
-		if least < 0 {
-			break
-		}
-		out[least].Hidden = true
-		hidden, together = hidden+1, together+v.Parts[least].Participants
-	}
+	out.Facts = append(out.Facts, Fact{Name: "missing", Set: all.Minus(v.Known)})
 	return out
 }
 
 const daysPerYear = 365.25
 
-// rate: those with the event, those at risk without it, and both are counts.
-func rate(l Limits, _ *plan.Node, all tally.Set, v *tally.Value) []Verdict {
+// rate: those with the event, those at risk without it, and those not at risk are
+// counts; person-years add up like any sum.
+func rate(l Limits, _ *plan.Node, all tally.Set, v *tally.Value, _ Values) Lowering {
 	n, t := v.Known.Participants, v.True.Participants
-	hidden := !l.allSafe(all.Participants, n, t, n-t, all.Participants-n)
 	years := v.Sum / daysPerYear
-	out := []Verdict{{Kind: Count, Value: float64(t)}, {Kind: Measure, Value: significant(years, 4)}, {Kind: Measure}}
+	numbers := []Number{{Kind: Count, Value: float64(t)}, {Kind: Measure, Value: l.significant(years)}, {Kind: Measure}}
 	if years > 0 {
-		out[2].Value = significant(1000*float64(t)/years, 4)
+		numbers[2].Value = l.significant(1000 * float64(t) / years)
 	}
-	for i := range out {
-		out[i].Hidden, out[i].None = hidden, n == 0
+	for i := range numbers {
+		numbers[i].None, numbers[i].Gives = n == 0, []int{0, 1, 2}
+		numbers[i].Hidden = n > 0 && l.Dominated(v)
 	}
-	return out
+	return Lowering{Facts: truth(all, v.Known, v.True), Numbers: numbers}
 }
 
-// significant rounds x to so many significant digits.
-func significant(x float64, digits int) float64 {
+func (l Limits) significant(x float64) float64 { return rounded(x, l.Digits, math.Round) }
+
+// rounded has so many significant digits.
+func rounded(x float64, digits int64, round func(float64) float64) float64 {
 	if x == 0 || math.IsInf(x, 0) || math.IsNaN(x) {
 		return x
 	}
 	scale := math.Pow(10, float64(digits-1)-math.Floor(math.Log10(math.Abs(x))))
-	return math.Round(x*scale) / scale
+	return round(x*scale) / scale
 }
