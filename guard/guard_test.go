@@ -11,8 +11,6 @@ import (
 	"strings"
 	"testing"
 
-	"golang.org/x/tools/txtar"
-
 	"weir/datasets/plan"
 	"weir/datasets/tally"
 	"weir/guard/ledger"
@@ -54,29 +52,6 @@ func newGuard(t testing.TB) (*Guard, ed25519.PublicKey, string) {
 		t.Fatal(err)
 	}
 	return g, public, path
-}
-
-// TestTables runs the tables of testdata: what the engine counted, and what may be seen of it.
-func TestTables(t *testing.T) {
-	archive, err := txtar.ParseFile("testdata/tables.txtar")
-	if err != nil {
-		t.Fatal(err)
-	}
-	g, _, _ := newGuard(t)
-	for i := 0; i+1 < len(archive.Files); i += 2 {
-		raw, want := archive.Files[i], archive.Files[i+1]
-		t.Run(raw.Name, func(t *testing.T) {
-			n, table := readTable(t, string(raw.Data))
-			r, err := g.Table(n, table)
-			if err != nil {
-				t.Fatal(err)
-			}
-			text, _, _ := strings.Cut(r.MIME()["text/plain"], "“")
-			if _, text, _ = strings.Cut(text, "\n"); text != string(want.Data) {
-				t.Errorf("got\n%s\nwant\n%s", text, want.Data)
-			}
-		})
-	}
 }
 
 // readTable reads a raw table: a line of keys and statistics, then lines of labels

@@ -140,8 +140,12 @@ func (raw *rawTable) build(t *testing.T) (*plan.Node, *tally.Table) {
 	for i, s := range raw.stats {
 		table.Stats = append(table.Stats, statistic(t, i, s))
 	}
+	n := raw.plan(t, everyone, table)
+	if n.Op() == "Rate" {
+		table.Stats[0] = n
+	}
 	raw.fill(t, table)
-	return raw.plan(t, everyone, table), table
+	return n, table
 }
 
 // plan is the question that the table answers.
@@ -164,8 +168,11 @@ func (raw *rawTable) plan(t *testing.T, everyone *plan.Node, table *tally.Table)
 			n = then(t, n, "WithTotals")
 		}
 	}
-	if len(stats) == 0 {
+	switch {
+	case len(stats) == 0:
 		return then(t, n, "Count")
+	case strings.HasPrefix(raw.stats[0], "rate("):
+		return then(t, n, "Rate", then(t, root(t, "TimeTo", then(t, root(t, "Condition", 9), "First")), "From", root(t, "Day", 2020, 1, 1)))
 	}
 	return then(t, n, "Summarise", stats...)
 }
@@ -225,7 +232,7 @@ func statistic(t *testing.T, i int, column string) *plan.Node {
 	}
 	var of *plan.Node
 	op := map[string]string{"mean": "Mean", "SD": "SD", "sum": "Sum", "median": "Median", "quartiles": "Quartiles", "box": "Box",
-		"count": "Count", "proportion": "Proportion", "shares": "Shares"}[m[1]]
+		"count": "Count", "proportion": "Proportion", "shares": "Shares", "rate": "Count"}[m[1]]
 	switch op {
 	case "":
 		t.Fatalf("no statistic %q", m[1])
@@ -236,7 +243,7 @@ func statistic(t *testing.T, i int, column string) *plan.Node {
 	default:
 		of = then(t, root(t, "Drug", i+1), "Occurrences")
 	}
-	of, err := of.As(m[2])
+	of, err := of.As(strings.TrimSuffix(m[2], "*"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -290,7 +297,7 @@ func (raw *rawTable) fill(t *testing.T, table *tally.Table) {
 			g.All = setOf(members(group, r.participants))
 		}
 		for j, cell := range r.cells {
-			g.Values = append(g.Values, raw.value(t, table.Stats[j].Op(), cell, r, i))
+			g.Values = append(g.Values, raw.value(t, table.Stats[j].Op(), raw.stats[j], cell, r, i))
 		}
 		table.Groups = append(table.Groups, g)
 	}
@@ -345,16 +352,18 @@ func (raw *rawTable) over(table *tally.Table, total rawRow) tally.Set {
 	return s
 }
 
-var values = regexp.MustCompile(`^(?:(-?[\d.]+) )?of (\d+)(?:, largest ([\d.]+) and ([\d.]+))?$`)
+var values = regexp.MustCompile(`^(-?[\d.]+) of (\d+)(?:, largest ([\d.]+) and ([\d.]+)|, (\d+) have (-?[\d.]+) and (\d+) have (-?[\d.]+)|, (\d+) years)?$`)
 
 // value reads what a statistic is computed from:
 //
 //	40 of 100                              40 for whom it is true of 100 with a value; or the mean 40 of 100
 //	5000 of 100, largest 900 and 800       the sum 5000 of 100, of which these are the two largest
+//	0.4 of 100, 60 have 0 and 40 have 1    the mean of values of which these are the lowest and the highest
+//	40 of 500, 1000 years                  events of those at risk, and their person-years
 //	values 1 to 100                        100 participants with 1, 2, … 100
 //	A 50, B 30, C 3                        the participants of each label
 //	–                                      nobody has a value
-func (raw *rawTable) value(t *testing.T, op, cell string, r rawRow, at int) tally.Value {
+func (raw *rawTable) value(t *testing.T, op, stat, cell string, r rawRow, at int) tally.Value {
 	t.Helper()
 	if cell == none {
 		return tally.Value{}
@@ -364,33 +373,45 @@ func (raw *rawTable) value(t *testing.T, op, cell string, r rawRow, at int) tall
 		return spread(at, first, last)
 	}
 	if op == "Shares" {
-		return parts(t, cell, at)
+		return parts(t, cell, at, strings.HasSuffix(stat, "*)"))
 	}
 	m := values.FindStringSubmatch(cell)
 	if m == nil {
 		t.Fatalf("%v: %q is no value of %s", r.labels, cell, op)
 	}
-	x, _ := strconv.ParseFloat(m[1], 64)
-	known := number(t, m[2])
-	v := tally.Value{Known: setOf(members(at+1, known))}
-	n := float64(known)
-	v.Largest = [2]float64{math.Abs(x), math.Abs(x)}
+	x, known := decimal(m[1]), members(at+1, number(t, m[2]))
+	v := tally.Value{Known: setOf(known)}
+	n := float64(len(known))
 	switch op {
-	case "Count", "Proportion":
-		v.True = setOf(members(at+1, int64(x)))
-		v.Largest = [2]float64{}
+	case "Count", "Proportion", "Rate":
+		v.True = setOf(known[:int(x)])
+		v.Sum = 365.25 * decimal(m[9])
+		v.Absolute, v.Largest = v.Sum, [2]float64{v.Sum / n, v.Sum / n}
+		return v
 	case "Mean":
 		v.Sum = x * n
 	case "SD":
 		v.Squares = x * x * (n - 1)
 	case "Sum":
-		v.Sum, v.Largest = x, [2]float64{x / n, x / n}
+		v.Sum = x
 	}
+	v.Absolute = math.Abs(v.Sum)
+	v.Largest = [2]float64{v.Absolute / n, v.Absolute / n}
+	v.Low, v.High = tally.End{Value: x - 1, At: setOf(known[:1])}, tally.End{Value: x + 1, At: setOf(known[len(known)-1:])}
 	if m[3] != "" {
-		v.Largest[0], _ = strconv.ParseFloat(m[3], 64)
-		v.Largest[1], _ = strconv.ParseFloat(m[4], 64)
+		v.Largest = [2]float64{decimal(m[3]), decimal(m[4])}
+	}
+	if m[5] != "" {
+		low, high := number(t, m[5]), number(t, m[7])
+		v.Low = tally.End{Value: decimal(m[6]), At: setOf(known[:low])}
+		v.High = tally.End{Value: decimal(m[8]), At: setOf(known[int64(len(known))-high:])}
 	}
 	return v
+}
+
+func decimal(s string) float64 {
+	x, _ := strconv.ParseFloat(s, 64)
+	return x
 }
 
 func spread(at int, first, last int64) tally.Value {
@@ -398,8 +419,10 @@ func spread(at int, first, last int64) tally.Value {
 	for x := first; x <= last; x++ {
 		v.Sorted = append(v.Sorted, float64(x))
 		v.Sum += float64(x)
+		v.Absolute += math.Abs(float64(x))
 		v.Contribute(math.Abs(float64(x)))
 	}
+	v.Low, v.High = tally.End{Value: float64(first), At: setOf(members(at+1, 1))}, tally.End{Value: float64(last), At: setOf(members(at+1, last-first+1)[last-first:])}
 	mean := v.Mean()
 	for _, x := range v.Sorted {
 		v.Squares += (x - mean) * (x - mean)
@@ -407,9 +430,9 @@ func spread(at int, first, last int64) tally.Value {
 	return v
 }
 
-func parts(t *testing.T, cell string, at int) tally.Value {
+func parts(t *testing.T, cell string, at int, open bool) tally.Value {
 	t.Helper()
-	var v tally.Value
+	v := tally.Value{Open: open}
 	whole := members(at+1, 100_000)
 	for part := range strings.SplitSeq(cell, ", ") {
 		space := strings.LastIndex(part, " ")
