@@ -49,7 +49,7 @@ func (s *siege) derived() {
 			taken[cellOf[j]] = sourceOf[j]
 			names = append(names, m.name[j])
 		}
-		if v := sign * value; sensitive(v) && len(names) > 0 {
+		if v := sign * value; sensitive(v) && len(taken) > 1 { // what is in one group is a target
 			slices.Sort(names)
 			s.found(target{what: strings.Join(names, " + "), form: form{}, truth: math.Round(v)}, math.Round(v), math.Round(v), how)
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"weir/datasets/plan"
@@ -41,6 +42,10 @@ type model struct {
 	value [][]int   // by source and cell: the sum of values; -1 for none
 	shown map[string]bool
 
+	// silent is a table in which nothing is shown, zeros neither: it is of few
+	// participants altogether, and says nothing of any group.
+	silent bool
+
 	numbers map[[2]int]*moments // by row and source
 	targets []target
 	broken  map[string]int // what a shown number does not say after all
@@ -53,8 +58,19 @@ type target struct {
 	truth float64
 }
 
+func silent(result *plan.Result) bool {
+	for _, g := range result.Groups {
+		for _, c := range append([]plan.Cell{g.Participants}, g.Cells...) {
+			if !c.Hidden && c.Text != "–" || g.Participants.None {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 func newModel(w *world, result *plan.Result) *model {
-	m := &model{w: w, shown: map[string]bool{}, numbers: map[[2]int]*moments{}, broken: map[string]int{}}
+	m := &model{w: w, silent: silent(result), shown: map[string]bool{}, numbers: map[[2]int]*moments{}, broken: map[string]int{}}
 	for i := range w.keys {
 		m.slots = append(m.slots, m.slotsOf(i, result))
 	}
@@ -414,6 +430,9 @@ func (m *model) values(s int, cells []int) form {
 // guess is what a number says only because of the rule by which it was shown or
 // hidden. Where it is not so the guard has another rule than the attacker thinks.
 func (m *model) guess(f form, lo, hi float64, why string) {
+	if m.silent {
+		return
+	}
 	if v := f.value(m.truth); v < lo-eps || v > hi+eps {
 		m.broken[why]++
 		return
@@ -477,14 +496,13 @@ func (m *model) stat(r int, s *stat, source int, cells []int, name string, cs []
 		op := s.node.Op()
 		switch {
 		case cell.Hidden:
-			if !cell.None {
-				m.guess(all, 1, inf, "hidden "+op+" of an empty group")
-			}
 			if op == "Count" {
 				if !hidden {
 					m.guess(m.members(source, cells, is), 1, inf, "a hidden count in a shown group is not zero")
 				}
 			}
+			continue
+		case cell.None && op != "Count" && m.interval(s.node, source, i, cells, known, cell.Text, why):
 			continue
 		case cell.None:
 			m.guess(known, 0, float64(indicator(op == "SD")), "nothing to compute from: "+op)
@@ -559,12 +577,35 @@ func (m *model) quantile(r, source int, node *plan.Node, part int, cells []int, 
 	upTo := m.members(source, cells, func(k int) bool { return k < len(c.lo) && c.lo[k] <= q+h })
 	m.fact(below.plus(-p, known), -inf, 1-p+eps, why)
 	m.fact(upTo.plus(-p, known), -p-eps, inf, why)
-	m.guess(known, threshold/p, inf, "below a quantile")
+	m.guess(known, (threshold+1)/p, inf, "below a quantile")
 	m.guess(known, threshold/(1-p), inf, "above a quantile")
 	if c.of.whole {
 		mo := m.momentsOf(r, source, cells, known)
 		mo.quantiles = append(mo.quantiles, [2]float64{p, q})
 	}
+}
+
+// interval learns from a quantile that is coarsened: "≤ 7.5" or "≥ 7.5".
+func (m *model) interval(node *plan.Node, source, part int, cells []int, known form, text, why string) bool {
+	sign, number, _ := strings.Cut(text, " ")
+	q, err := strconv.ParseFloat(number, 64)
+	if err != nil || sign != "≤" && sign != "≥" {
+		return false
+	}
+	p, c := levelsOf(node)[part], m.srcs[source]
+	if sign == "≤" { // at least as many as for the quantile itself lie below
+		upTo := m.members(source, cells, func(k int) bool { return k < len(c.lo) && c.lo[k] <= q })
+		m.fact(upTo.plus(-p, known), -p-eps, inf, why)
+		m.guess(upTo, threshold+1, inf, "below an interval")
+		m.guess(known, 0, (threshold+1)/p-eps, "too few below for the quantile itself")
+	} else {
+		from := m.members(source, cells, func(k int) bool { return k < len(c.hi) && c.hi[k] >= q })
+		m.fact(from.plus(p-1, known), -(1-p)-eps, inf, why)
+		m.guess(from, threshold+1, inf, "above an interval")
+		m.guess(known, 0, threshold/(1-p), "too few above for the quantile itself")
+	}
+	m.guess(known, 2*(threshold+1), inf, "beside an interval")
+	return true
 }
 
 func levelsOf(node *plan.Node) []float64 {
@@ -771,7 +812,7 @@ func (m *model) anywhere(cell []int) bool {
 // newFlow is the attacker's view of a flowchart: those whom each step loses, and
 // at the end who is left.
 func newFlow(w *world, result *plan.Result) *model {
-	m := &model{w: w, broken: map[string]int{}}
+	m := &model{w: w, silent: silent(result), broken: map[string]int{}}
 	left := make([]float64, len(w.steps)+1)
 	for i, in := range w.steps {
 		for _, is := range in {

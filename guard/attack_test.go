@@ -157,6 +157,7 @@ type siege struct {
 	simplex *simplex
 	worlds  [][]float64 // other whole worlds that are possible
 	nodes   int
+	spent   int // nodes, of all searches
 }
 
 // ends is what the bounds say of a form.
@@ -264,6 +265,10 @@ func (s *siege) wholes(t target, above, below []float64) {
 	if s.nodes == 0 {
 		return // linear programming alone
 	}
+	if s.spent > 100*s.nodes {
+		s.unresolved++
+		return
+	}
 	complete := true
 	try := func(lo, hi float64, hint []float64) bool {
 		f := t.form
@@ -273,6 +278,7 @@ func (s *siege) wholes(t target, above, below []float64) {
 		if x != nil {
 			s.worlds = append(s.worlds, x)
 		}
+		s.spent += s.nodes - max(nodes, 0)
 		complete = complete && all
 		return x != nil
 	}

@@ -639,7 +639,7 @@ func (w *world) value(s *stat, in []int) tally.Value {
 	v := tally.Value{}
 	op := s.node.Op()
 	if op == "Shares" {
-		v.Labels, v.Parts = s.of.labels, make([]tally.Set, len(s.of.labels))
+		v.Labels, v.Parts, v.Open = s.of.labels, make([]tally.Set, len(s.of.labels)), true
 	}
 	for _, p := range in {
 		x := s.of.value[p]
@@ -659,6 +659,7 @@ func (w *world) value(s *stat, in []int) tally.Value {
 			}
 			if op == "Rate" {
 				v.Sum += s.of.days[p]
+				v.Absolute += s.of.days[p]
 				v.Contribute(s.of.days[p])
 			}
 		case "Shares":
@@ -669,7 +670,10 @@ func (w *world) value(s *stat, in []int) tally.Value {
 				v.Squares += d * d * n / (n + 1)
 			}
 			v.Sum += x
+			v.Absolute += math.Abs(x)
 			v.Contribute(math.Abs(x))
+			end(&v.Low, x, one, x < v.Low.Value)
+			end(&v.High, x, one, x > v.High.Value)
 		default:
 			v.Sorted = append(v.Sorted, x)
 		}
@@ -677,4 +681,14 @@ func (w *world) value(s *stat, in []int) tally.Value {
 	}
 	slices.Sort(v.Sorted)
 	return v
+}
+
+// end notes a participant at the lowest or the highest value.
+func end(e *tally.End, x float64, one tally.Set, beyond bool) {
+	if beyond || e.At.Participants == 0 {
+		*e = tally.End{Value: x}
+	}
+	if x == e.Value {
+		e.At.Add(one)
+	}
 }
