@@ -143,12 +143,15 @@ func TestSurvival(t *testing.T) {
 	s := start(t)
 	run(t, s, 1, "kept := 1")
 	for what, c := range map[string]struct{ text, want string }{
-		"stack":      {"func down(n int) int { return down(n+1) + 1 }\ndown(0)", "stack overflow"},
-		"closures":   {"var f func(int) int\nf = func(n int) int { defer func() {}(); return f(n+1) + 1 }\nf(0)", "stack overflow"},
-		"methods":    {"type d struct{ n int }\nfunc (x d) down() int { return d{x.n + 1}.down() + 1 }\nd{}.down()", "stack overflow"},
-		"deadlock":   {"ch := make(chan int)\n<-ch", "all goroutines are asleep"},
-		"goroutine":  {"go func() { panic(\"in a goroutine\") }()\nfor {}", "in a goroutine"},
-		"map writes": {"m := map[int]int{}\nvar wg sync.WaitGroup\nfor g := range 4 { wg.Add(1); go func() { for i := range 10000 { m[i] = g }; wg.Done() }() }\nwg.Wait()\npanic(len(m))", "10000"},
+		"stack":                {"func down(n int) int { return down(n+1) + 1 }\ndown(0)", "stack overflow"},
+		"closures":             {"var f func(int) int\nf = func(n int) int { defer func() {}(); return f(n+1) + 1 }\nf(0)", "stack overflow"},
+		"methods":              {"type d struct{ n int }\nfunc (x d) down() int { return d{x.n + 1}.down() + 1 }\nd{}.down()", "stack overflow"},
+		"through fmt":          {"type n struct{ a int }\nfunc (x n) String() string { return fmt.Sprint(x) }\nn{1}.String()", "stack overflow"},
+		"through sort":         {"func f(n int) bool { xs := []int{2, 1}; sort.Slice(xs, func(i, j int) bool { return f(n + 1) }); return true }\nf(0)", "stack overflow"},
+		"through an interface": {"type s interface{ f(s) int }\ntype a struct{ x [100]int }\nfunc (v a) f(w s) int { defer recover(); return w.f(v) }\na{}.f(a{})", "stack overflow"},
+		"deadlock":             {"ch := make(chan int)\n<-ch", "all goroutines are asleep"},
+		"goroutine":            {"go func() { panic(\"in a goroutine\") }()\nfor {}", "in a goroutine"},
+		"map writes":           {"m := map[int]int{}\nvar wg sync.WaitGroup\nfor g := range 4 { wg.Add(1); go func() { for i := range 10000 { m[i] = g }; wg.Done() }() }\nwg.Wait()\npanic(len(m))", "10000"},
 	} {
 		t.Run(what, func(t *testing.T) {
 			_, f := run(t, s, 2, c.text)

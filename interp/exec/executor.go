@@ -413,7 +413,9 @@ func (x *Executor) Take(obj types.Object) any {
 func (x *Executor) Text(v any) (s string, err error) {
 	m := x.begin()
 	defer m.finish(&err)
-	return fmt.Sprint(v), nil
+	s = fmt.Sprint(v)
+	m.checkDead()
+	return s, nil
 }
 
 // Protect runs a library's code that may call back into the program.

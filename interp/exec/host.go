@@ -166,7 +166,17 @@ func (h *hostFunc) call(m *machine, args []any) {
 		m.block(func() []reflect.Value { return call(in) }, h)
 		return
 	}
-	h.leave(m, call(in))
+	results := call(in)
+	m.checkDead()
+	h.leave(m, results)
+}
+
+// checkDead goes on dying when the library, as package fmt does, caught the panic
+// that the program dies of.
+func (m *machine) checkDead() {
+	if m.dead != nil {
+		panic(m.dead)
+	}
 }
 
 func (h *hostFunc) leave(m *machine, results []reflect.Value) {

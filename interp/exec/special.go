@@ -50,9 +50,7 @@ func (c *compiler) intrinsic(in *ssa.Call) func(*frame) {
 			args[i] = v(fr)
 		}
 		special(fr.m, args)
-		if fr.m.dead != nil { // package fmt catches every panic
-			panic(fr.m.dead)
-		}
+		fr.m.checkDead()
 		results(fr, fr.m)
 	}
 }
