@@ -26,7 +26,7 @@ func TestSynthesizeOMOP(t *testing.T) {
 	key := Key(strings.Repeat("\x05", keyBytes))
 	var rows []string
 	for _, format := range []string{"csv", "parquet"} {
-		from := omop(t, format, 6000)
+		from := omop(t, format, 2500)
 		for _, tier := range []plan.Tier{plan.Registered, plan.Controlled} {
 			r, report := imported(t, from, ImportOptions{Name: "test", Tier: tier, CDR: "v1", CutOff: cutOffText, Key: key, KnownOnly: true, UniqueKeys: true, Seed: 1})
 			text := ""

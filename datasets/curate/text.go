@@ -11,7 +11,6 @@ import (
 	"os"
 	"strings"
 	"sync/atomic"
-	"unsafe"
 )
 
 // textFile is a text of rows, which may be compressed by gzip. Its first line
@@ -77,7 +76,7 @@ func (t *textFile) begin() error {
 	t.pending = bytes.TrimPrefix(t.pending, []byte(byteOrderMark))
 	first, _, _ := bytes.Cut(t.pending, []byte("\n"))
 	t.tab = bytes.Contains(first, []byte("\t"))
-	r := &rows{name: t.name, data: t.pending, line: 1, tab: t.tab}
+	r := &rows{name: t.name, data: string(t.pending), line: 1, tab: t.tab}
 	fields, _, err := r.read()
 	if err == io.EOF {
 		return errors.New("it is empty: its first line names the columns")
@@ -86,7 +85,7 @@ func (t *textFile) begin() error {
 		return err
 	}
 	for _, f := range fields {
-		t.header = append(t.header, strings.ToLower(strings.TrimSpace(string(f))))
+		t.header = append(t.header, strings.ToLower(strings.TrimSpace(f)))
 	}
 	t.pending, t.line = t.pending[r.at:], r.line
 	return nil
@@ -162,9 +161,10 @@ func (t *textFile) cut(ctx context.Context, emit func(block) error) error {
 				return err
 			}
 		}
-		n := len(t.pending)
+		text := string(t.pending)
+		n := len(text)
 		if t.end != io.EOF {
-			n = lastRowEnd(t.pending, t.tab)
+			n = lastRowEnd(text, t.tab)
 		}
 		if n == 0 && t.end == nil {
 			if len(t.pending) > maxRow {
@@ -175,8 +175,8 @@ func (t *textFile) cut(ctx context.Context, emit func(block) error) error {
 			}
 			continue
 		}
-		b := &textBlock{file: t, data: t.pending[:n:n], line: t.line}
-		t.line += int64(bytes.Count(b.data, []byte("\n")))
+		b := &textBlock{file: t, data: text[:n], line: t.line}
+		t.line += int64(strings.Count(b.data, "\n"))
 		t.pending = t.pending[n:]
 		if t.end == errCut {
 			b.cut = &RowError{File: t.name, Line: t.line, Problem: errCut.Error()}
@@ -188,9 +188,9 @@ func (t *textFile) cut(ctx context.Context, emit func(block) error) error {
 }
 
 // lastRowEnd is where the last whole row of a text ends, 0 when none does.
-func lastRowEnd(data []byte, tab bool) int {
-	if tab || bytes.IndexByte(data, '"') < 0 {
-		return bytes.LastIndexByte(data, '\n') + 1
+func lastRowEnd(data string, tab bool) int {
+	if tab || strings.IndexByte(data, '"') < 0 {
+		return strings.LastIndexByte(data, '\n') + 1
 	}
 	for at := 0; ; {
 		n := rowEnd(data[at:])
@@ -202,7 +202,7 @@ func lastRowEnd(data []byte, tab bool) int {
 }
 
 // rowEnd is where the first row ends, 0 when it goes on.
-func rowEnd(data []byte) int {
+func rowEnd(data string) int {
 	for at := 0; ; {
 		if at < len(data) && data[at] == '"' {
 			n := quotedEnd(data[at:])
@@ -226,9 +226,9 @@ func rowEnd(data []byte) int {
 
 // quotedEnd is where a field in quotes ends, behind the quote that closes it; 0
 // when it goes on.
-func quotedEnd(data []byte) int {
+func quotedEnd(data string) int {
 	for at := 1; ; {
-		i := bytes.IndexByte(data[at:], '"')
+		i := strings.IndexByte(data[at:], '"')
 		if i < 0 {
 			return 0
 		}
@@ -242,7 +242,7 @@ func quotedEnd(data []byte) int {
 // textBlock is whole rows.
 type textBlock struct {
 	file *textFile
-	data []byte
+	data string
 	line int64
 	cut  *RowError // what follows the rows
 }
@@ -255,7 +255,7 @@ func (b *textBlock) open() (cursor, error) {
 type textCursor struct {
 	block *textBlock
 	rows  rows
-	row   [][]byte
+	row   []string
 	line  int64
 }
 
@@ -276,11 +276,10 @@ func (c *textCursor) next() error {
 
 func (c *textCursor) cell(i int) cell {
 	text := c.row[c.block.file.chosen[i]]
-	if len(text) == 0 {
+	if text == "" {
 		return cell{}
 	}
-	// The text lives as long as its block; labels copies what it keeps.
-	return cell{kind: isText, text: unsafe.String(&text[0], len(text))}
+	return cell{kind: isText, text: text}
 }
 
 func (c *textCursor) where() int64 { return c.line }
@@ -289,16 +288,16 @@ func (c *textCursor) close() error { return nil }
 // rows reads rows of a text that holds whole ones.
 type rows struct {
 	name   string
-	data   []byte
+	data   string
 	at     int
 	line   int64 // of at
 	tab    bool
-	fields [][]byte
+	fields []string
 }
 
 // read is the fields of the next row, and the line on which it begins. The fields
 // are good until the next call. After a *RowError others follow.
-func (r *rows) read() ([][]byte, int64, error) {
+func (r *rows) read() ([]string, int64, error) {
 	for r.at < len(r.data) {
 		line, quoted := r.line, false
 		r.fields = r.fields[:0]
@@ -343,17 +342,17 @@ func (r *rows) splitCommas() bool {
 	return true
 }
 
-func trimReturn(b []byte) []byte { return bytes.TrimSuffix(b, []byte("\r")) }
+func trimReturn(b string) string { return strings.TrimSuffix(b, "\r") }
 
 func (r *rows) splitTabs() {
 	line := r.data[r.at:]
-	if i := bytes.IndexByte(line, '\n'); i >= 0 {
+	if i := strings.IndexByte(line, '\n'); i >= 0 {
 		line = line[:i]
 		r.at++
 		r.line++
 	}
 	r.at += len(line)
-	for f := range bytes.SplitSeq(trimReturn(line), []byte("\t")) {
+	for f := range strings.SplitSeq(trimReturn(line), "\t") {
 		r.fields = append(r.fields, unquote(f))
 	}
 }
@@ -384,7 +383,7 @@ func (r *rows) bad(first int64, err error) error {
 }
 
 func (r *rows) skipLine() {
-	if i := bytes.IndexByte(r.data[r.at:], '\n'); i >= 0 {
+	if i := strings.IndexByte(r.data[r.at:], '\n'); i >= 0 {
 		r.at += i + 1
 		r.line++
 		return
@@ -395,18 +394,18 @@ func (r *rows) skipLine() {
 // quotedField reads a field, and says whether it is its row's last.
 func (r *rows) quotedField() (last bool, err error) {
 	rest := r.data[r.at:]
-	var field []byte
+	var field string
 	if len(rest) > 0 && rest[0] == '"' {
 		n := quotedEnd(rest)
 		if n == 0 {
 			return false, errNoQuote
 		}
 		field = undouble(rest[1 : n-1])
-		r.line += int64(bytes.Count(field, []byte("\n")))
+		r.line += int64(strings.Count(field, "\n"))
 		r.at += n
 		rest = rest[n:]
 	} else {
-		n := bytes.IndexAny(rest, ",\n\"")
+		n := strings.IndexAny(rest, ",\n\"")
 		if n < 0 {
 			n = len(rest)
 		}
@@ -424,9 +423,9 @@ func (r *rows) quotedField() (last bool, err error) {
 }
 
 // fieldEnd goes behind what ends a field.
-func (r *rows) fieldEnd(rest []byte) (last bool, err error) {
+func (r *rows) fieldEnd(rest string) (last bool, err error) {
 	switch {
-	case len(rest) == 0 || string(rest) == "\r":
+	case len(rest) == 0 || rest == "\r":
 		r.at = len(r.data)
 		return true, nil
 	case rest[0] == ',':
@@ -434,7 +433,7 @@ func (r *rows) fieldEnd(rest []byte) (last bool, err error) {
 		return false, nil
 	case rest[0] == '\n':
 		r.at++
-	case bytes.HasPrefix(rest, []byte("\r\n")):
+	case strings.HasPrefix(rest, "\r\n"):
 		r.at += 2
 	default:
 		return false, errQuoteInside
@@ -444,24 +443,24 @@ func (r *rows) fieldEnd(rest []byte) (last bool, err error) {
 }
 
 // undouble is what stands between quotes.
-func undouble(f []byte) []byte {
-	if bytes.IndexByte(f, '"') >= 0 {
-		f = bytes.ReplaceAll(f, []byte(`""`), []byte(`"`))
+func undouble(f string) string {
+	if strings.IndexByte(f, '"') >= 0 {
+		f = strings.ReplaceAll(f, `""`, `"`)
 	}
-	if bytes.IndexByte(f, '\r') >= 0 {
-		f = bytes.ReplaceAll(f, []byte("\r\n"), []byte("\n"))
+	if strings.IndexByte(f, '\r') >= 0 {
+		f = strings.ReplaceAll(f, "\r\n", "\n")
 	}
 	return f
 }
 
 // unquote takes away quotes at both ends when those between are doubled.
-func unquote(f []byte) []byte {
+func unquote(f string) string {
 	if len(f) < 2 || f[0] != '"' || f[len(f)-1] != '"' {
 		return f
 	}
 	inner := f[1 : len(f)-1]
-	if bytes.Contains(bytes.ReplaceAll(inner, []byte(`""`), nil), []byte(`"`)) {
+	if strings.Contains(strings.ReplaceAll(inner, `""`, ""), `"`) {
 		return f
 	}
-	return bytes.ReplaceAll(inner, []byte(`""`), []byte(`"`))
+	return strings.ReplaceAll(inner, `""`, `"`)
 }
