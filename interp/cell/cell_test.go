@@ -102,6 +102,19 @@ func TestInspect(t *testing.T) {
 	}
 }
 
+func TestCompleteness(t *testing.T) {
+	for text, want := range map[string]string{
+		"x := 1": "complete", "": "complete", "for {": "incomplete \t", "f(": "incomplete \t", "x := 1 +": "incomplete ",
+		"for {\n\tif x {": "incomplete \t\t", "`raw": "incomplete ", "/* open": "incomplete ", "}": "invalid ", "x := := 1": "invalid ",
+		"func f() {\n}": "complete", "\"open": "invalid ", "package main\nfunc main() {}": "complete",
+	} {
+		status, indent := Completeness(text)
+		if got := status + " " + indent; strings.TrimRight(got, " ") != strings.TrimRight(want, " ") {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
+
 // TestRefused: each cell is refused with a message, at a line and a column.
 func TestRefused(t *testing.T) {
 	deep := strings.Repeat("(", 100_000) + "1" + strings.Repeat(")", 100_000)
