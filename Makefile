@@ -36,6 +36,7 @@ test: check venv chromium build
 check:
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "gofmt would change these files"; exit 1; }
 	go vet ./...
+	go vet -tags figures ./...
 
 lab: build venv
 	$(WEIR) install --sys-prefix $(VENV) > /dev/null

@@ -19,12 +19,14 @@ import (
 // silence takes a cell's outputs and shows them to nobody.
 type silence struct{ results int }
 
-func (*silence) Stream(name, text string)             {}
-func (*silence) Display(d kernel.Data, id string)     {}
-func (*silence) Update(d kernel.Data, id string)      {}
-func (*silence) Clear(wait bool)                      {}
-func (s *silence) Result(d kernel.Data)               { s.results += min(1, len(d.MIME())) }
-func (*silence) Run(*plan.Node) (*plan.Result, error) { return nil, nil }
+func (*silence) Stream(name, text string)                 {}
+func (*silence) Display(d kernel.Data, id string)         {}
+func (*silence) Update(d kernel.Data, id string)          {}
+func (*silence) Clear(wait bool)                          {}
+func (*silence) Progress(label string, done, total int64) {}
+func (*silence) Page(d kernel.Data)                       {}
+func (s *silence) Result(d kernel.Data)                   { s.results += min(1, len(d.MIME())) }
+func (*silence) Run(*plan.Node) (*plan.Result, error)     { return nil, nil }
 
 // asked notes the plans of this process instead of running them.
 type asked struct {
