@@ -396,10 +396,11 @@ func (lo *lowering) tells(group, stat int, gone []bool) bool {
 }
 
 // compared is what a number's mean or quantile bounds: how many are above a value
-// that something else in the table compares the number with.
+// that something else in the table compares the number with. Of many participants,
+// even the lowest of the usual quantiles bounds no count of few.
 func (lo *lowering) compared(t *tally.Table, group, stat int) (out []int) {
 	x := t.Stats[stat].Recv()
-	if x == nil {
+	if x == nil || t.Groups[group].All.Participants > 20*lo.limits.Threshold {
 		return nil
 	}
 	c, labels := lo.groups[group], t.Groups[group].Labels
