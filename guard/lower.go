@@ -188,6 +188,7 @@ func (lo *lowering) cell(s tally.Set, least int64, stat int) int {
 	key := participants{s.Print, s.Participants, stat}
 	told := s.Print != tally.Print{}
 	if c, ok := lo.same[key]; ok && told {
+		lo.system.Least[c] = max(lo.system.Least[c], min(least, s.Participants))
 		return c
 	}
 	c := lo.system.Add(s.Participants, min(least, s.Participants))
