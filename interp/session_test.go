@@ -128,7 +128,7 @@ func TestInterruptKeepsVariables(t *testing.T) {
 func TestDeath(t *testing.T) {
 	s := start(t)
 	run(t, s, 1, "kept := 1")
-	_, f := run(t, s, 2, "var hold [][]byte\nfor { hold = append(hold, make([]byte, 1<<26)) }")
+	_, f := run(t, s, 2, "import \"strings\"\nvar hold []string\nfor { hold = append(hold, strings.Repeat(\"x\", 1<<26)) }")
 	if f == nil || !strings.Contains(f.Text, "kept") {
 		t.Fatalf("%+v", f)
 	}
@@ -149,6 +149,8 @@ func TestSurvival(t *testing.T) {
 		"through fmt":          {"type n struct{ a int }\nfunc (x n) String() string { return fmt.Sprint(x) }\nn{1}.String()", "stack overflow"},
 		"through sort":         {"func f(n int) bool { xs := []int{2, 1}; sort.Slice(xs, func(i, j int) bool { return f(n + 1) }); return true }\nf(0)", "stack overflow"},
 		"through an interface": {"type s interface{ f(s) int }\ntype a struct{ x [100]int }\nfunc (v a) f(w s) int { defer recover(); return w.f(v) }\na{}.f(a{})", "stack overflow"},
+		"slices":               {"func() {\nvar hold [][]byte\nfor { hold = append(hold, make([]byte, 1<<26)) }\n}()", "out of memory: a slice of 64 MB"},
+		"append":               {"func() {\nvar hold []float64\nfor { hold = append(hold, hold...); hold = append(hold, 1) }\n}()", "out of memory: a slice of"},
 		"deadlock":             {"ch := make(chan int)\n<-ch", "all goroutines are asleep"},
 		"goroutine":            {"go func() { panic(\"in a goroutine\") }()\nfor {}", "in a goroutine"},
 		"map writes":           {"m := map[int]int{}\nvar wg sync.WaitGroup\nfor g := range 4 { wg.Add(1); go func() { for i := range 10000 { m[i] = g }; wg.Done() }() }\nwg.Wait()\npanic(len(m))", "10000"},

@@ -111,29 +111,44 @@ func (c *compiler) length(v ssa.Value, name string) func(*frame) int64 {
 func (c *compiler) appends(in *ssa.Call) func(*frame) {
 	args, i := in.Call.Args, c.reg(in).i
 	s := c.ref(args[0])
-	r := c.x.rtype(in.Type())
+	r, at := c.x.rtype(in.Type()), in.Pos()
 	if c.bankOf(args[1]) == strs {
 		t := c.str(args[1])
 		return func(fr *frame) {
 			b := []byte(t(fr))
 			v := reflect.ValueOf(s(fr))
+			grow(fr, at, v.Len(), v.Cap(), len(b), 1)
 			fr.a[i] = reflect.AppendSlice(v, reflect.ValueOf(b).Convert(v.Type())).Interface()
 		}
 	}
 	t := c.ref(args[1])
 	switch r.rep {
 	case reflect.TypeFor[[]int]():
-		return func(fr *frame) { fr.a[i] = append(s(fr).([]int), t(fr).([]int)...) }
+		return func(fr *frame) {
+			a, b := s(fr).([]int), t(fr).([]int)
+			grow(fr, at, len(a), cap(a), len(b), 8)
+			fr.a[i] = append(a, b...)
+		}
 	case reflect.TypeFor[[]float64]():
-		return func(fr *frame) { fr.a[i] = append(s(fr).([]float64), t(fr).([]float64)...) }
+		return func(fr *frame) {
+			a, b := s(fr).([]float64), t(fr).([]float64)
+			grow(fr, at, len(a), cap(a), len(b), 8)
+			fr.a[i] = append(a, b...)
+		}
 	case reflect.TypeFor[[]string]():
-		return func(fr *frame) { fr.a[i] = append(s(fr).([]string), t(fr).([]string)...) }
+		return func(fr *frame) {
+			a, b := s(fr).([]string), t(fr).([]string)
+			grow(fr, at, len(a), cap(a), len(b), 16)
+			fr.a[i] = append(a, b...)
+		}
 	}
+	size := int64(r.real().Elem().Size())
 	return func(fr *frame) {
 		v, w := reflect.ValueOf(s(fr)), reflect.ValueOf(t(fr))
 		if w.Type() != v.Type() {
 			w = w.Convert(v.Type())
 		}
+		grow(fr, at, v.Len(), v.Cap(), w.Len(), size)
 		fr.a[i] = reflect.AppendSlice(v, w).Interface()
 	}
 }

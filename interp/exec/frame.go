@@ -106,6 +106,7 @@ type shared struct {
 	running  int      // goroutines that are not blocked
 	progress int      // grows when one goes on
 	timers   bool     // the host may wake a blocked goroutine
+	live     int64    // bytes that the last collection of room left
 }
 
 // maxDepth is how deep calls may nest: what the process's stack limit holds.

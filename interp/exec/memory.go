@@ -96,8 +96,11 @@ func (c *compiler) alloc(in *ssa.Alloc) func(*frame) {
 	case reflect.TypeFor[float64]():
 		return func(fr *frame) { fr.a[i] = new(float64) }
 	}
-	rep := r.rep
-	return func(fr *frame) { fr.a[i] = reflect.New(rep).Interface() }
+	rep, at, size := r.rep, in.Pos(), int64(r.rep.Size())
+	return func(fr *frame) {
+		fr.room(at, size)
+		fr.a[i] = reflect.New(rep).Interface()
+	}
 }
 
 func deref(t types.Type) types.Type { return t.Underlying().(*types.Pointer).Elem() }
@@ -532,6 +535,7 @@ func (c *compiler) makeSlice(in *ssa.MakeSlice) func(*frame) {
 		if k*size > maxAlloc {
 			fr.throw(at, plainError(fmt.Sprintf("out of memory: a slice of %d bytes", k*size)))
 		}
+		fr.room(at, k*size)
 		fr.a[i] = reflect.MakeSlice(r.real(), int(n), int(k)).Interface()
 	}
 }

@@ -28,18 +28,19 @@ import (
 // Name is the process's argument 0, by which the binary knows to be a speaker.
 const Name = "weir-speaker"
 
-// Memory is what a speaker may allocate, in bytes.
-const Memory = 1 << 30
+// Memory is what cells may hold, in bytes. The process may have twice as much: the
+// rest is for stacks, and for what is allocated before the collector has come round.
+const Memory = 768 << 20
 
 // Main is the process. It returns when the session is gone.
 func Main() error {
 	debug.SetMaxStack(256 << 20)
-	debug.SetMemoryLimit(Memory * 3 / 4)
+	debug.SetMemoryLimit(Memory)
 	s := newSpeaker()
 	layers, err := confine.Apply(confine.Limits{
 		Read:   []int{0, FromSession},
 		Write:  []int{1, 2, ToSession},
-		Memory: Memory,
+		Memory: 2 * Memory,
 	})
 	if err != nil {
 		return err
