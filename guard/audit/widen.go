@@ -81,8 +81,7 @@ func (u *suppression) room(e, cell int32, bounds []interval) int64 {
 			continue
 		}
 		// sign·x = −Σ others: the others at their lowest, times sign
-		lo, hi, _ := scaled(bounds[c], -sign*int64(coefs[i]))
-		_ = lo
+		_, hi, _ := scaled(bounds[c], -sign*int64(coefs[i]))
 		if hi >= unbounded {
 			return unbounded
 		}
