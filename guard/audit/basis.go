@@ -1,0 +1,334 @@
+package audit
+
+import (
+	"cmp"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"sync"
+)
+
+// parts is into how many random parts the participants are divided: a vector of
+// few participants is 0 in all but few of them.
+const parts = 64
+
+// sketch is a vector over the participants, as its weighted sum in each bucket. The
+// weights are random and secret: a vector whose sums are all 0 is 0, but with a
+// probability of about 2⁻⁵⁸.
+type sketch [parts]element
+
+// lot draws a participant's bucket and weight (splitmix64, Steele, Lea and Flood 2014).
+func lot(seed uint64, p int32) (bucket int, weight element) {
+	x := (uint64(uint32(p))+1)*0x9e3779b97f4a7c15 + seed
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	x ^= x >> 31
+	return int(x >> 58), element(x & (1<<58 - 1))
+}
+
+func sketchOf(seed uint64, q *Set) *sketch {
+	out := new(sketch)
+	q.Each(func(p int32) {
+		b, w := lot(seed, p)
+		out[b] = out[b].plus(w)
+	})
+	return out
+}
+
+// nonzero is how many parts are not 0.
+func (s *sketch) nonzero() (n int) {
+	for _, x := range s {
+		if x != 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// less subtracts f times t.
+func (s *sketch) less(f element, t *sketch) {
+	for b := range s {
+		if t[b] != 0 {
+			s[b] = s[b].minus(f.times(t[b]))
+		}
+	}
+}
+
+// proportional says whether s is a multiple of t; neither is 0.
+func (s *sketch) proportional(t *sketch) bool {
+	first := slices.IndexFunc(s[:], func(x element) bool { return x != 0 })
+	if first < 0 || t[first] == 0 {
+		return false
+	}
+	for b := range s {
+		if s[b].times(t[first]) != t[b].times(s[first]) {
+			return false
+		}
+	}
+	return true
+}
+
+// basis is the span of what has been shown, in reduced echelon form: a row is 1 at
+// its pivot, a participant, and 0 at every other row's. Rows that are pending are 0
+// at the pivots of the rows and of those pending before them; settle makes them
+// rows, when there is time.
+type basis struct {
+	seed    uint64
+	random  *rand.Rand
+	facts   []*Set
+	rows    []*line
+	pending []*line
+}
+
+// line is a vector of the span.
+type line struct {
+	pivot  int32
+	of     []element // by fact: the combination that it is
+	at     []int32   // the facts that the pivot is in
+	sketch sketch
+}
+
+// rest is what of a set the span does not explain: a vector that is 0 at every pivot.
+type rest struct {
+	set    *Set
+	of     []element // by fact; the set itself has 1
+	sketch sketch
+}
+
+// sums adds up vectors of elements. Seven fit into a word unreduced.
+type sums struct {
+	total []element
+	added int
+}
+
+func (s *sums) add(v []element) {
+	if s.added++; s.added == 7 {
+		for i := range s.total {
+			s.total[i] = s.total[i]&prime + s.total[i]>>61
+		}
+		s.added = 2
+	}
+	total := s.total[:len(v)]
+	for i, x := range v {
+		total[i] += x
+	}
+}
+
+// negated is minus the sum.
+func (s *sums) negated() []element {
+	for i, x := range s.total {
+		x = x&prime + x>>61
+		if x >= prime {
+			x -= prime
+		}
+		s.total[i] = x.negative()
+	}
+	return s.total
+}
+
+// rest subtracts the span from a set.
+func (b *basis) rest(q *Set, sk *sketch) *rest {
+	out := &rest{set: q, sketch: *sk}
+	of := sums{total: make([]element, len(b.facts))}
+	var low sums
+	low.total = make([]element, parts)
+	for _, r := range b.rows {
+		if q.Has(r.pivot) {
+			of.add(r.of)
+			low.add(r.sketch[:])
+		}
+	}
+	out.of = of.negated()
+	for i, x := range low.negated() {
+		out.sketch[i] = out.sketch[i].plus(x)
+	}
+	for _, r := range b.pending {
+		if f := out.value(r.pivot, r.at); f != 0 {
+			out.sketch.less(f, &r.sketch)
+			subtractFrom(out.of, f, r.of)
+		}
+	}
+	return out
+}
+
+// subtractFrom is a −= f·b, where b may be shorter.
+func subtractFrom(a []element, f element, b []element) {
+	f = f.negative()
+	a = a[:len(b)]
+	for i, x := range b {
+		if x != 0 {
+			a[i] = a[i].plus(f.times(x))
+		}
+	}
+}
+
+// value is that at a participant, who is in the facts at.
+func (r *rest) value(p int32, at []int32) element {
+	v := valueAt(r.of, at)
+	if r.set.Has(p) {
+		v = v.plus(1)
+	}
+	return v
+}
+
+// valueAt is the value of a combination of facts at a participant who is in those of at.
+func valueAt(of []element, at []int32) element {
+	var low, high uint64 // a sum of at most 2³² elements
+	for _, j := range at {
+		if int(j) < len(of) {
+			x := uint64(of[j])
+			low += x & (1<<31 - 1)
+			high += x >> 31
+		}
+	}
+	return element(low).plus(element(high % prime).times(1 << 31))
+}
+
+// containing is the facts that a participant is in.
+func (b *basis) containing(p int32) []int32 {
+	var out []int32
+	for j, f := range b.facts {
+		if f.Has(p) {
+			out = append(out, int32(j))
+		}
+	}
+	return out
+}
+
+// Where a pivot is looked for.
+const (
+	firstTries = 16
+	moreTries  = 400
+)
+
+// pivot finds a participant at whom the rest is not 0, of as large a class as it
+// can, with the facts that they are in. It returns −1 when it finds none.
+func (b *basis) pivot(r *rest, classes *classes) (int32, []int32) {
+	var tried []int32
+	for try := range firstTries {
+		p := int32(b.random.IntN(r.set.of))
+		if try%4 != 0 {
+			p = r.set.pick(b.random.IntN)
+		}
+		tried = append(tried, p)
+	}
+	slices.SortStableFunc(tried, func(p, q int32) int { return cmp.Compare(classes.size(q), classes.size(p)) })
+	for _, p := range tried {
+		if at := b.containing(p); r.value(p, at) != 0 {
+			return p, at
+		}
+	}
+	if p := b.search(r); p >= 0 {
+		return p, b.containing(p)
+	}
+	return -1, nil
+}
+
+// search looks for a pivot among all participants, where that is not too much work,
+// or among more of them.
+func (b *basis) search(r *rest) int32 {
+	var facts []int32
+	for j, x := range r.of {
+		if x != 0 {
+			facts = append(facts, int32(j))
+		}
+	}
+	if len(facts) > 200 {
+		for try := range moreTries {
+			p := int32(b.random.IntN(r.set.of))
+			if try%2 == 0 {
+				p = r.set.pick(b.random.IntN)
+			}
+			if r.value(p, b.containing(p)) != 0 {
+				return p
+			}
+		}
+		return -1
+	}
+	values := make([]element, r.set.of)
+	r.set.Each(func(p int32) { values[p] = 1 })
+	for _, j := range facts {
+		x := r.of[j]
+		b.facts[j].Each(func(p int32) { values[p] = values[p].plus(x) })
+	}
+	from := b.random.IntN(len(values))
+	for i := range values {
+		if p := (from + i) % len(values); values[p] != 0 {
+			return int32(p)
+		}
+	}
+	return -1
+}
+
+// accept adds what is left of a set to the span.
+func (b *basis) accept(r *rest, pivot int32, at []int32) {
+	inverse := r.value(pivot, at).inverse()
+	l := &line{pivot: pivot, of: make([]element, len(r.of)+1), at: at, sketch: r.sketch}
+	for i, x := range r.of {
+		l.of[i] = x.times(inverse)
+	}
+	l.of[len(r.of)] = inverse
+	if r.set.Has(pivot) {
+		l.at = append(l.at, int32(len(b.facts)))
+	}
+	for i, x := range l.sketch {
+		l.sketch[i] = x.times(inverse)
+	}
+	b.facts = append(b.facts, r.set)
+	b.pending = append(b.pending, l)
+}
+
+// undo forgets the pending rows but the first n.
+func (b *basis) undo(n int) {
+	b.facts = b.facts[:len(b.facts)-(len(b.pending)-n)]
+	b.pending = b.pending[:n]
+}
+
+// settle makes the pending rows rows.
+func (b *basis) settle() {
+	if len(b.pending) == 0 {
+		return
+	}
+	for u, last := range b.pending {
+		last.of = slices.Grow(last.of, len(b.facts)-len(last.of))[:len(b.facts)]
+		last.at = b.containing(last.pivot)
+		each(b.pending[:u], func(r *line) { r.lose(valueAt(r.of, last.at), last) })
+	}
+	each(b.rows, func(r *line) {
+		f := make([]element, len(b.pending)) // of the row as it was: a pending row is 0 at the others' pivots
+		for u, p := range b.pending {
+			f[u] = valueAt(r.of, p.at)
+		}
+		r.of = append(r.of, make([]element, len(b.pending))...)
+		for u, p := range b.pending {
+			r.lose(f[u], p)
+		}
+	})
+	for _, r := range b.pending {
+		r.at = nil
+	}
+	b.rows = append(b.rows, b.pending...)
+	b.pending = nil
+}
+
+// lose subtracts f times another line.
+func (l *line) lose(f element, other *line) {
+	if f != 0 {
+		subtractFrom(l.of, f, other.of)
+		l.sketch.less(f, &other.sketch)
+	}
+}
+
+// each calls f for each line, on all processors where there are many.
+func each(lines []*line, f func(*line)) {
+	workers := min(runtime.GOMAXPROCS(0), 1+len(lines)/16)
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() {
+			for i := w; i < len(lines); i += workers {
+				f(lines[i])
+			}
+		})
+	}
+	wg.Wait()
+}

@@ -1,0 +1,219 @@
+package audit
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"time"
+)
+
+// History is everything that has been shown of the same participants. Ask it
+// before more is shown: it withholds what would let the count of a set of 1 to
+// Limit participants follow from all of it together, or a sum over such a set.
+//
+// What is tested, on the statement of reference/audit: each count that was shown
+// is a vector of 0 and 1 over the participants. If the count of a set follows from
+// counts that were shown, by linear algebra and by counts not being negative, for
+// someone who does not know who is in which set, then the set's vector is in their
+// span. So History keeps vectors of 1 to Limit participants out of the span. It
+// tests, for a new set, what the span leaves of it:
+//
+//   - exactly: a new vector of 1 to Limit participants in the span that has no
+//     pivot of the span is a multiple of that rest, which then has few nonzero
+//     participants, and so few nonzero parts. This misses none.
+//   - a vector that has a pivot is found when it is a target (a set that was
+//     hidden), or when it has none of the pivots of another basis of the same
+//     span: there are three, with pivots chosen at random, from participants who
+//     have much of their history in common with many. A vector in the span
+//     contains either all participants of the same history or none; one of 1 to
+//     Limit participants has no pivot that has its history in common with more.
+//
+// Sums of a variable are vectors in a span of their own. Counts that are not
+// shown exactly, bounds, and what someone knows from elsewhere are not tested.
+//
+// Its methods may be called by one goroutine at a time.
+type History struct {
+	options HistoryOptions
+	spaces  map[string]*space // by variable; counts under ""
+	targets targets
+	settled sync.WaitGroup // of what the last question left to do
+	stats   Stats
+}
+
+// HistoryOptions are what a history is about.
+type HistoryOptions struct {
+	Participants int
+	Limit        int64  // a set of 1 to Limit participants is protected
+	Band         int64  // and, so that it could as well be larger, one of up to Limit+Band
+	Seed         uint64 // of the secret choices
+}
+
+// Question is a table that is to be shown: its numbers, and the sets that they give
+// away. Sets that no number gives away, and that are small, are targets.
+type Question struct {
+	Sets    []*Set
+	Numbers []Given
+}
+
+// Given is what a number gives away.
+type Given struct {
+	Sets   []int  // whose counts
+	Sum    string // a variable of which it gives the sum away; "" for none
+	Over   []int  // sets of participants over whom the sum is; nil for Sets
+	Hidden bool   // it is not shown, for other reasons
+}
+
+// Answer is which numbers may be shown.
+type Answer struct {
+	Shown []bool   // by number
+	Why   []Reason // by number
+}
+
+// Reason is why a number is withheld.
+type Reason int
+
+// The reasons.
+const (
+	Free      Reason = iota // it is shown
+	Elsewhere               // hidden for other reasons
+	Small                   // its set is of 1 to Limit participants
+	Derivable               // with what has been shown, it would give a small set away
+	Budget                  // that could not be decided in time
+)
+
+// Stats is what a history has become.
+type Stats struct {
+	Sets, Rank, Targets int
+	Bytes               int64         // about
+	Decide, Settle      time.Duration // of the last question
+	Alone               int           // pivots that have their history in common with Limit others or fewer
+}
+
+// NewHistory begins a history in which nothing has been shown.
+func NewHistory(o HistoryOptions) *History {
+	return &History{options: o, spaces: map[string]*space{}, targets: targets{have: map[sketch]bool{}, around: map[int32][]*target{}}}
+}
+
+func (h *History) space(variable string) *space {
+	s := h.spaces[variable]
+	if s == nil {
+		s = newSpace(h, len(h.spaces))
+		h.spaces[variable] = s
+	}
+	return s
+}
+
+// limit is the size of the largest set that must not be derivable.
+func (h *History) limit() int { return int(h.options.Limit + h.options.Band) }
+
+func (h *History) small(s *Set) bool { return s.Len() > 0 && s.Len() <= h.limit() }
+
+// Known says whether the count of a set follows from what has been shown.
+func (h *History) Known(s *Set) bool {
+	h.settled.Wait()
+	b := h.space("").bases[0]
+	return s.Len() == 0 || b.rest(s, sketchOf(h.options.Seed, s)).sketch.nonzero() == 0
+}
+
+// Ask decides which numbers of a table may be shown, and remembers those: the
+// largest first, so that totals stand before their parts.
+func (h *History) Ask(q *Question) *Answer {
+	h.settled.Wait()
+	start := time.Now()
+	out := &Answer{make([]bool, len(q.Numbers)), make([]Reason, len(q.Numbers))}
+	sketches := make([]*sketch, len(q.Sets))
+	for i, s := range q.Sets {
+		sketches[i] = sketchOf(h.options.Seed, s)
+		if h.small(s) {
+			h.hide(s, sketches[i])
+		}
+	}
+	for _, i := range largestFirst(q) {
+		out.Why[i] = Elsewhere
+		if !q.Numbers[i].Hidden {
+			out.Why[i] = h.give(q, &q.Numbers[i], sketches)
+		}
+		out.Shown[i] = out.Why[i] == Free
+	}
+	h.stats.Decide = time.Since(start)
+	h.settled.Go(h.settle)
+	return out
+}
+
+func largestFirst(q *Question) []int {
+	order, largest := make([]int, len(q.Numbers)), make([]int, len(q.Numbers))
+	for i, n := range q.Numbers {
+		order[i] = i
+		for _, s := range n.Sets {
+			largest[i] = max(largest[i], q.Sets[s].Len())
+		}
+	}
+	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(largest[j], largest[i]) })
+	return order
+}
+
+// give decides one number: all that it gives away is shown, or nothing.
+func (h *History) give(q *Question, n *Given, sketches []*sketch) Reason {
+	over := n.Over
+	if over == nil && n.Sum != "" {
+		over = n.Sets
+	}
+	counts, sums := h.space(""), h.space(n.Sum)
+	before, beforeSums := counts.mark(), sums.mark()
+	why := Free
+	for _, i := range n.Sets {
+		if why == Free {
+			why = counts.show(q.Sets[i], sketches[i])
+		}
+	}
+	for _, i := range over {
+		if why == Free {
+			why = sums.show(q.Sets[i], sketches[i])
+		}
+	}
+	if why != Free {
+		counts.undo(before)
+		sums.undo(beforeSums)
+	}
+	return why
+}
+
+// hide makes a small set a target.
+func (h *History) hide(s *Set, sk *sketch) {
+	if h.targets.have[*sk] {
+		return
+	}
+	h.targets.have[*sk] = true
+	t := &target{s, sk}
+	h.targets.count++
+	s.Each(func(p int32) { h.targets.around[p] = append(h.targets.around[p], t) })
+	for _, space := range h.spaces {
+		space.target(t)
+	}
+}
+
+// settle does what need not be done before an answer is shown.
+func (h *History) settle() {
+	start := time.Now()
+	for _, s := range h.spaces {
+		s.settle()
+	}
+	h.stats.Settle = time.Since(start)
+}
+
+// Stats says what the history has become.
+func (h *History) Stats() Stats {
+	h.settled.Wait()
+	out := h.stats
+	out.Targets = h.targets.count
+	for _, s := range h.spaces {
+		rank := len(s.bases[0].rows)
+		out.Sets += len(s.shown)
+		out.Rank = max(out.Rank, rank)
+		out.Bytes += int64(bases*rank*(8*rank+8*parts+4*rank/2)) + 8*int64(h.options.Participants)
+		for _, f := range s.bases[0].facts {
+			out.Bytes += int64(4*len(f.list) + 8*len(f.words))
+		}
+	}
+	return out
+}

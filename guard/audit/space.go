@@ -1,0 +1,214 @@
+package audit
+
+import "math/rand/v2"
+
+// bases is how many bases of each span there are.
+const bases = 3
+
+// space is what has been shown of counts, or of the sums of one variable.
+type space struct {
+	h       *History
+	bases   [bases]*basis
+	left    [bases]map[*target]*rest // of the targets that have a pivot
+	shown   map[sketch]bool
+	classes *classes
+	log     []step
+}
+
+// step is a set that has been shown since the last settling.
+type step struct {
+	set    *Set
+	sketch *sketch
+	rank   bool // it was not in the span
+	moved  [bases][]move
+}
+
+// move is what a new line took from the rest of a target.
+type move struct {
+	target *target
+	factor element
+	first  bool // it had no pivot before
+}
+
+// targets are small sets that were hidden.
+type targets struct {
+	have   map[sketch]bool
+	around map[int32][]*target // by participant
+	count  int
+}
+
+type target struct {
+	set    *Set
+	sketch *sketch
+}
+
+func newSpace(h *History, stream int) *space {
+	s := &space{h: h, shown: map[sketch]bool{}, classes: newClasses(h.options.Participants)}
+	for i := range s.bases {
+		s.bases[i] = &basis{seed: h.options.Seed, random: rand.New(rand.NewPCG(h.options.Seed, uint64(stream*bases+i)))}
+		s.left[i] = map[*target]*rest{}
+	}
+	return s
+}
+
+// show adds a set to what is shown, if it may be.
+func (s *space) show(q *Set, sk *sketch) Reason {
+	switch {
+	case q.Len() == 0 || s.shown[*sk]:
+		return Free
+	case s.h.small(q):
+		return Small
+	}
+	var rests [bases]*rest
+	for i, b := range s.bases {
+		r := b.rest(q, sk)
+		n := r.sketch.nonzero()
+		if n == 0 {
+			s.remember(step{set: q, sketch: sk})
+			return Free
+		}
+		if n <= s.h.limit() {
+			return Derivable
+		}
+		for _, t := range s.left[i] {
+			if r.sketch.proportional(&t.sketch) {
+				return Derivable
+			}
+		}
+		rests[i] = r
+	}
+	var pivots [bases]int32
+	var at [bases][]int32
+	for i, b := range s.bases {
+		if pivots[i], at[i] = b.pivot(rests[i], s.classes); pivots[i] < 0 {
+			return Budget
+		}
+	}
+	st := step{set: q, sketch: sk, rank: true}
+	for i, b := range s.bases {
+		b.accept(rests[i], pivots[i], at[i])
+		st.moved[i] = s.move(i, b.pending[len(b.pending)-1])
+	}
+	s.remember(st)
+	return Free
+}
+
+func (s *space) remember(st step) {
+	s.shown[*st.sketch] = true
+	s.log = append(s.log, st)
+}
+
+// move takes a new line from the rest of the targets.
+func (s *space) move(i int, l *line) (out []move) {
+	left := s.left[i]
+	for _, t := range s.h.targets.around[l.pivot] {
+		if left[t] == nil {
+			left[t] = &rest{set: t.set, sketch: *t.sketch}
+			out = append(out, move{t, 0, true})
+		}
+	}
+	for t, r := range left {
+		if f := r.value(l.pivot, l.at); f != 0 {
+			r.lose(f, l)
+			out = append(out, move{t, f, false})
+		}
+	}
+	return out
+}
+
+// lose subtracts f times a line.
+func (r *rest) lose(f element, l *line) {
+	if n := len(l.of) - len(r.of); n > 0 {
+		r.of = append(r.of, make([]element, n)...)
+	}
+	r.sketch.less(f, &l.sketch)
+	subtractFrom(r.of, f, l.of)
+}
+
+// target finds what is left of a new target.
+func (s *space) target(t *target) {
+	for i, b := range s.bases {
+		if b.meets(t.set) {
+			s.left[i][t] = b.rest(t.set, t.sketch)
+		}
+	}
+}
+
+// meets says whether a set has a pivot.
+func (b *basis) meets(q *Set) bool {
+	for _, lines := range [][]*line{b.rows, b.pending} {
+		for _, l := range lines {
+			if q.Has(l.pivot) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (s *space) mark() int { return len(s.log) }
+
+// undo forgets what was shown since a mark.
+func (s *space) undo(mark int) {
+	for n := len(s.log) - 1; n >= mark; n-- {
+		st := s.log[n]
+		delete(s.shown, *st.sketch)
+		if !st.rank {
+			continue
+		}
+		for i, b := range s.bases {
+			l := b.pending[len(b.pending)-1]
+			for k := len(st.moved[i]) - 1; k >= 0; k-- {
+				if m := st.moved[i][k]; m.first {
+					delete(s.left[i], m.target)
+				} else {
+					s.left[i][m.target].lose(m.factor.negative(), l)
+				}
+			}
+			b.undo(len(b.pending) - 1)
+		}
+	}
+	s.log = s.log[:mark]
+}
+
+// settle makes what was shown a part of the bases.
+func (s *space) settle() {
+	for _, b := range s.bases {
+		b.settle()
+	}
+	for _, st := range s.log {
+		if st.rank {
+			s.classes.refine(st.set)
+		}
+	}
+	s.log = nil
+}
+
+// classes are the participants by what has been shown: two are in the same class
+// who are in the same sets.
+type classes struct {
+	of    []int32 // by participant
+	sizes []int32 // by class
+}
+
+func newClasses(participants int) *classes {
+	return &classes{of: make([]int32, participants), sizes: []int32{int32(participants)}}
+}
+
+func (c *classes) size(p int32) int32 { return c.sizes[c.of[p]] }
+
+// refine divides every class by a set.
+func (c *classes) refine(q *Set) {
+	in := make([]int32, len(c.sizes))
+	q.Each(func(p int32) { in[c.of[p]]++ })
+	to := make([]int32, len(c.sizes))
+	for k, n := range in {
+		to[k] = int32(k)
+		if n > 0 && n < c.sizes[k] {
+			to[k] = int32(len(c.sizes))
+			c.sizes[k] -= n
+			c.sizes = append(c.sizes, n)
+		}
+	}
+	q.Each(func(p int32) { c.of[p] = to[c.of[p]] })
+}
