@@ -101,9 +101,12 @@ func (a analysis) compare(t testing.TB, e *Engine) (same, of int) {
 	t.Helper()
 	want := achilles(t, a.number)
 	observed := then(t, then(t, root(t, a.domain), "During", root(t, "Table", "observation_period")), "EachConcept")
-	table, err := e.Tabulate(t.Context(), then(t, then(t, root(t, "Everyone"), "By", observed), "Count"))
+	table, err := e.TabulateMembers(t.Context(), then(t, then(t, root(t, "Everyone"), "By", observed), "Count"))
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, wrong := range Miscounted(table) {
+		t.Error(wrong)
 	}
 	of = len(want)
 	for _, g := range table.Groups {

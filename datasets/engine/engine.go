@@ -68,10 +68,22 @@ func WithProgress(ctx context.Context, f Progress) context.Context {
 
 // Tabulate runs a Table. It ends early when ctx does.
 func (e *Engine) Tabulate(ctx context.Context, n *plan.Node) (*tally.Table, error) {
+	return e.tabulate(ctx, n, false)
+}
+
+// TabulateMembers runs a Table and says who is counted in it.
+func (e *Engine) TabulateMembers(ctx context.Context, n *plan.Node) (*tally.Table, error) {
+	return e.tabulate(ctx, n, true)
+}
+
+func (e *Engine) tabulate(ctx context.Context, n *plan.Node, members bool) (*tally.Table, error) {
 	c := e.compiler()
 	t, err := c.tabulation(n)
 	if err != nil {
 		return nil, err
+	}
+	if members {
+		t.record(e.repo.Participants)
 	}
 	for _, prepare := range c.before {
 		if err := prepare(ctx); err != nil {

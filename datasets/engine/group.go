@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"weir/datasets/plan"
+	"weir/datasets/store"
 	"weir/datasets/tally"
 )
 
@@ -14,6 +15,8 @@ import (
 type tabulation interface {
 	taker
 	table(accumulator) *tally.Table
+	// record has the table say who is counted.
+	record(participants int)
 }
 
 func (c *compiler) tabulation(n *plan.Node) (tabulation, error) {
@@ -33,7 +36,7 @@ func (c *compiler) tabulation(n *plan.Node) (tabulation, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &attrition{co.steps}, nil
+		return &attrition{steps: co.steps}, nil
 	case "Count", "Summarise":
 		return c.grouping(n.Recv(), n.Nodes(0), n)
 	case "Rate":
@@ -55,6 +58,8 @@ type grouping struct {
 	cells  int
 	totals bool
 	drop   bool // leave out who misses a key
+
+	members *tally.Members // that are recorded; nil for none
 }
 
 // part is the statistics by the keys but for the splits that are totalled; of
@@ -68,6 +73,8 @@ type part struct {
 	stats  []statistic
 	ex     *expansion  // nil where no key is a split
 	fast   *splitCount // counts by a split, without an expansion
+
+	entries []tally.Entries // by stride; nil where they are not recorded
 }
 
 // groupKey is one key. Its codes are indexes into labels, and one more for missing.
@@ -266,6 +273,35 @@ func (p *part) take(b *block, a *partSums) {
 	for _, s := range a.stats {
 		s.take(b, cell)
 	}
+	if p.entries != nil {
+		p.entries[b.stride] = p.entriesOf(b, cell)
+	}
+}
+
+// entriesOf is who is in which cell of a block.
+func (p *part) entriesOf(b *block, cell []int32) tally.Entries {
+	out := tally.Entries{First: b.first, Cell: slices.Clone(cell)}
+	if b.expanded != nil {
+		out.Who = make([]int32, b.n)
+		for i, owner := range b.owner {
+			out.Who[i] = b.first + owner
+		}
+	}
+	for _, s := range p.stats {
+		codes := make([]int32, b.n)
+		s.codes(b, codes)
+		out.Codes = append(out.Codes, codes)
+	}
+	return out
+}
+
+// record implements tabulation.
+func (g *grouping) record(participants int) {
+	g.members = &tally.Members{Participants: participants}
+	for _, p := range g.parts {
+		p.entries = make([]tally.Entries, store.Strides(participants))
+		g.members.Parts = append(g.members.Parts, p.entries)
+	}
 }
 
 // countEach counts each participant in a cell, as one row.
@@ -325,7 +361,7 @@ func (p *part) cellsOf(b *block) []int32 {
 
 // table lists the groups in order, with totals where they are wanted.
 func (g *grouping) table(acc accumulator) *tally.Table {
-	t := &tally.Table{Stats: g.plans}
+	t := &tally.Table{Stats: g.plans, Members: g.members}
 	for _, k := range g.keys {
 		t.Keys = append(t.Keys, tally.Key{Plan: k.plan, Labels: k.labels, Closed: k.closed, Additive: k.split < 0})
 	}
@@ -374,6 +410,11 @@ func (g *grouping) group(sums groupSums, at []int, cell int) tally.Group {
 	}
 	a := sums[mask]
 	eachCell(over, cell, func(cell int) { out.All.Add(a.all[cell]) })
+	if g.members != nil {
+		in := tally.Cells{Part: mask}
+		eachCell(over, cell, func(cell int) { in.Cells = append(in.Cells, int32(cell)) })
+		g.members.Groups = append(g.members.Groups, in)
+	}
 	for _, s := range a.stats {
 		v := tally.Value{}
 		eachCell(over, cell, func(cell int) {
@@ -399,7 +440,10 @@ func eachCell(over []*groupKey, cell int, f func(int)) {
 }
 
 // attrition counts who is left after each step of a cohort.
-type attrition struct{ steps []step }
+type attrition struct {
+	steps   []step
+	members *tally.Members
+}
 
 type attritionSums []tally.Set
 
@@ -407,19 +451,39 @@ func (t *attrition) accumulator() accumulator { return make(attritionSums, len(t
 
 func (t *attrition) take(b *block, acc accumulator) {
 	a := acc.(attritionSums)
+	last := make([]int32, b.n) // the step that each comes to; they come to those before, too
+	for i := range last {
+		last[i] = -1
+	}
 	for s, st := range t.steps {
 		for i, v := range st.in(b) {
 			if v == yes {
 				a[s].Add(one(b, i))
+				last[i] = int32(s)
 			}
 		}
+	}
+	if t.members != nil {
+		t.members.Parts[0][b.stride] = tally.Entries{First: b.first, Cell: last}
+	}
+}
+
+// record implements tabulation.
+func (t *attrition) record(participants int) {
+	t.members = &tally.Members{Participants: participants, Parts: [][]tally.Entries{make([]tally.Entries, store.Strides(participants))}}
+	for s := range t.steps {
+		var in tally.Cells
+		for k := s; k < len(t.steps); k++ {
+			in.Cells = append(in.Cells, int32(k))
+		}
+		t.members.Groups = append(t.members.Groups, in)
 	}
 }
 
 func (a attritionSums) add(b accumulator) { addSets(a, b.(attritionSums)) }
 
 func (t *attrition) table(acc accumulator) *tally.Table {
-	out := &tally.Table{}
+	out := &tally.Table{Members: t.members}
 	for i, s := range t.steps {
 		out.Groups = append(out.Groups, tally.Group{Labels: []string{s.text}, All: acc.(attritionSums)[i]})
 	}

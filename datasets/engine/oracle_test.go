@@ -42,7 +42,7 @@ func openTrial(t testing.TB, name, dir string, participants int) *trial {
 func (x *trial) check(t testing.TB, n *plan.Node) (want answer, wrong []string) {
 	answered := make(chan answer)
 	go func() { answered <- x.outsider.ask(n) }()
-	got, err := x.engine.Tabulate(t.Context(), n)
+	got, err := x.engine.TabulateMembers(t.Context(), n)
 	want = <-answered
 	switch {
 	case want.Error != "" || want.Skip != "":
@@ -53,7 +53,7 @@ func (x *trial) check(t testing.TB, n *plan.Node) (want answer, wrong []string) 
 	case err != nil:
 		return want, []string{"the engine refuses: " + err.Error()}
 	}
-	return want, differences(n, got, want)
+	return want, append(differences(n, got, want), engine.Miscounted(got)...)
 }
 
 func environment(t testing.TB, name string, otherwise uint64) uint64 {

@@ -145,11 +145,11 @@ func (s rateStat) cellBytes() int { return valueBytes }
 
 func (s rateStat) sums(cells int) sums { return &rateSums{s, make([]tally.Value, cells)} }
 
-func (s *rateSums) take(b *block, cell []int32) {
+// each calls f for the entries at risk, with the days and whether they have the event.
+func (s rateStat) each(b *block, f func(i int, days int32, had bool)) {
 	start, event := s.start(b), s.event(b)
 	for i, end := range s.end(b) {
-		k := cell[i]
-		if k < 0 || end == store.Missing {
+		if end == store.Missing {
 			continue
 		}
 		days, had := end-start[i], event[i] == yes
@@ -161,8 +161,29 @@ func (s *rateSums) take(b *block, cell []int32) {
 			days = overlap(start[i], end, s.starts[p], s.starts[p+1])
 			had = had && end >= s.starts[p] && end < s.starts[p+1]
 		}
-		if days <= 0 {
-			continue
+		if days > 0 {
+			f(i, days, had)
+		}
+	}
+}
+
+func (s rateStat) codes(b *block, to []int32) {
+	for i := range to {
+		to[i] = tally.None
+	}
+	s.each(b, func(i int, _ int32, had bool) {
+		to[i] = tally.False
+		if had {
+			to[i] = tally.True
+		}
+	})
+}
+
+func (s *rateSums) take(b *block, cell []int32) {
+	s.each(b, func(i int, days int32, had bool) {
+		k := cell[i]
+		if k < 0 {
+			return
 		}
 		v := &s.values[k]
 		v.Known.Add(one(b, i))
@@ -172,7 +193,7 @@ func (s *rateSums) take(b *block, cell []int32) {
 		v.Sum += float64(days)
 		v.Absolute += float64(days)
 		v.Contribute(math.Abs(float64(days)))
-	}
+	})
 }
 
 func (s *rateSums) add(other sums) {

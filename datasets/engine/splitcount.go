@@ -25,6 +25,11 @@ type splitCount struct {
 type splitCells struct {
 	cells []cellSet
 	codes []int32 // scratch
+
+	record  bool
+	first   int     // of the cells of the participant at hand
+	who, in []int32 // who is in which cell, where it is recorded
+	noted   []int32 // of each cell, the participant noted last, counted from 1
 }
 
 // splitCount is nil where the split, or what is asked of it, is another.
@@ -115,9 +120,14 @@ func (f *splitCount) take(b *block, base []int32, g *part, a *partSums) {
 	key := &g.keys[slices.IndexFunc(g.keys, func(k groupKey) bool { return k.split >= 0 })]
 	step, size, width := key.step, key.size(), len(f.group)
 	h := f.hold(b)
+	h.record = g.entries != nil
 	n := g.cells / size * width
 	h.cells = slices.Grow(h.cells[:0], n)[:n]
 	clear(h.cells)
+	if h.record {
+		h.noted = slices.Grow(h.noted[:0], n)[:n]
+		clear(h.noted)
+	}
 	// A table's cell is (high·size + group)·step + low, and one of these
 	// (high·step + low)·width + cell.
 	var last int32
@@ -128,16 +138,37 @@ func (f *splitCount) take(b *block, base []int32, g *part, a *partSums) {
 			return nil
 		case k != last:
 			last = k
-			cells = h.cells[(int(k)/(size*step)*step+int(k)%step)*width:][:width]
+			h.first = (int(k)/(size*step)*step + int(k)%step) * width
+			cells = h.cells[h.first:][:width]
 		}
 		return cells
 	})
+	tableCell := func(i int) (int, bool) {
+		group, k := int(f.group[i%width]), i/width
+		return (k/step*size+group)*step + k%step, group >= 0
+	}
 	for i := range h.cells {
-		if group := int(f.group[i%width]); group >= 0 && h.cells[i].seen > 0 {
-			k := i / width
-			a.all[(k/step*size+group)*step+k%step].Add(h.cells[i].set())
+		if h.cells[i].seen > 0 {
+			if k, ok := tableCell(i); ok {
+				a.all[k].Add(h.cells[i].set())
+			}
 		}
 	}
+	if g.entries != nil {
+		g.entries[b.stride] = h.entries(b, tableCell)
+	}
+}
+
+// entries is who was seen in which cell of the table.
+func (h *splitCells) entries(b *block, tableCell func(int) (int, bool)) tally.Entries {
+	out := tally.Entries{First: b.first}
+	for i, p := range h.who {
+		if k, ok := tableCell(int(h.in[i])); ok {
+			out.Who, out.Cell = append(out.Who, b.first+p), append(out.Cell, int32(k))
+		}
+	}
+	h.who, h.in = h.who[:0], h.in[:0]
+	return out
 }
 
 // count counts the rows of each participant in the cells that of gives, none where
@@ -206,7 +237,21 @@ func (f *splitCount) see(cells []cellSet, codes []int32, p int32, b *block, h *s
 		codes = f.cells(codes, h)
 	}
 	print := b.prints[p]
+	if h.record {
+		h.note(codes, p)
+	}
 	seeAll(cells, codes, uint64(p+1)<<32, print[0]+oneMore, print[1])
+}
+
+// note notes in which cells a participant is seen.
+func (h *splitCells) note(codes []int32, p int32) {
+	noted := h.noted[h.first:]
+	for _, code := range codes {
+		if noted[code] != p+1 {
+			noted[code] = p + 1
+			h.who, h.in = append(h.who, p), append(h.in, int32(h.first)+code)
+		}
+	}
 }
 
 // seeAll counts rows of one participant. It calls nothing, so that all it needs

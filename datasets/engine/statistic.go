@@ -15,6 +15,8 @@ type statistic interface {
 	sums(cells int) sums
 	// cellBytes is what a cell of it takes.
 	cellBytes() int
+	// codes writes what each entry of a block has (tally.Entries).
+	codes(b *block, to []int32)
 }
 
 var (
@@ -78,6 +80,12 @@ type truthSums struct {
 
 func (s truthStat) cellBytes() int { return 2 * setBytes }
 
+func (s truthStat) codes(b *block, to []int32) {
+	for i, v := range s.x(b) {
+		to[i] = int32(v) // unknown is tally.None
+	}
+}
+
 func (s truthStat) sums(cells int) sums {
 	return &truthSums{s, make([]tally.Set, cells), make([]tally.Set, cells)}
 }
@@ -126,6 +134,8 @@ type momentSums struct {
 }
 
 func (s momentStat) cellBytes() int { return valueBytes }
+
+func (s momentStat) codes(b *block, to []int32) { valueCodes(s.x(b), to) }
 
 func (s momentStat) sums(cells int) sums { return &momentSums{s, make([]tally.Value, cells)} }
 
@@ -177,6 +187,12 @@ func (s *momentSums) add(other sums) {
 
 func (s *momentSums) value(cell int) tally.Value { return s.values[cell] }
 
+func valueCodes(x []float64, to []int32) {
+	for i, v := range x {
+		to[i] = tally.CodeOf(v)
+	}
+}
+
 // valueStat keeps every value, for quantiles.
 type valueStat struct{ x column[float64] }
 
@@ -187,6 +203,8 @@ type valueSums struct {
 }
 
 func (s valueStat) cellBytes() int { return setBytes + 24 } // and the values
+
+func (s valueStat) codes(b *block, to []int32) { valueCodes(s.x(b), to) }
 
 func (s valueStat) sums(cells int) sums {
 	return &valueSums{s, make([]tally.Set, cells), make([][]float64, cells)}
@@ -226,12 +244,14 @@ type shareSums struct {
 
 func (s shareStat) cellBytes() int { return (1 + len(s.labels)) * setBytes }
 
+func (s shareStat) codes(b *block, to []int32) { copy(to, s.category.codes(b)) }
+
 func (s shareStat) sums(cells int) sums {
 	return &shareSums{s, make([]tally.Set, cells), make([]tally.Set, cells*len(s.labels))}
 }
 
 func (s *shareSums) take(b *block, cell []int32) {
-	for i, code := range s.codes(b) {
+	for i, code := range s.category.codes(b) {
 		if k := cell[i]; k >= 0 && code >= 0 {
 			p := one(b, i)
 			s.known[k].Add(p)

@@ -59,6 +59,8 @@ type Table struct {
 	Keys   []Key
 	Stats  []*plan.Node // what Values answer, in order
 	Groups []Group      // in the order of the keys' labels, the first key slowest, totals last
+
+	Members *Members // nil where it was not asked for
 }
 
 // Key is a key of the groups.
