@@ -67,6 +67,21 @@ func home(t testing.TB) string {
 	return shared.dir
 }
 
+// workspace is a data folder of a workspace that has been shown nothing, with the
+// shared repository.
+func workspace(t testing.TB) string {
+	t.Helper()
+	data := t.TempDir()
+	repositories := filepath.Join(data, "weir", "repositories")
+	if err := os.MkdirAll(repositories, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(filepath.Join(home(t), "data/weir/repositories/synthetic"), filepath.Join(repositories, "synthetic")); err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
 // outsider names a program or folder of others that a test needs. Without it the
 // test is skipped by name, or fails where everything is required.
 func outsider(t testing.TB, what, value string) string {

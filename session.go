@@ -34,9 +34,10 @@ type session struct {
 	id     string
 
 	// Opened by the first cell that asks for data.
-	engine *engine.Engine
-	guard  *guard.Guard
-	ledger *ledger.Ledger
+	engine  *engine.Engine
+	guard   *guard.Guard
+	ledger  *ledger.Ledger
+	history *guard.History
 
 	released map[plan.ID]guard.Release
 	count    int // the last number that a front end gave a cell
@@ -97,7 +98,7 @@ func (s *session) Inspect(_ context.Context, code string, cursor int, _ bool) ke
 func (s *session) Close() error {
 	err := s.cells.Close()
 	if s.ledger != nil {
-		err = errors.Join(err, s.ledger.Close())
+		err = errors.Join(err, s.ledger.Close(), s.history.Close())
 	}
 	return err
 }
@@ -251,7 +252,7 @@ func (h *host) table(ctx context.Context, n *plan.Node) (guard.Release, error) {
 		}
 		return h.guard.View(n, base)
 	}
-	t, err := h.engine.Tabulate(h.withProgress(ctx, n), n)
+	t, err := h.engine.TabulateMembers(h.withProgress(ctx, n), n)
 	if err != nil {
 		return guard.Release{}, err
 	}
@@ -315,11 +316,19 @@ func (h *host) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	g, err := guard.New(h.config.rules, l, key, h.id, repo.Schema())
+	ids, err := repo.IDs()
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
-	h.engine, h.ledger, h.guard = e, l, g
+	history, err := guard.OpenHistory(h.config.Ledger+".history", ids, h.config.rules)
+	if err != nil {
+		return errors.Join(err, l.Close())
+	}
+	g, err := guard.New(h.config.rules, l, key, h.id, repo.Schema(), history)
+	if err != nil {
+		return errors.Join(err, l.Close(), history.Close())
+	}
+	h.engine, h.ledger, h.history, h.guard = e, l, history, g
 	return nil
 }
 

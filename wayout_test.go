@@ -33,7 +33,8 @@ func TestWayOut(t *testing.T) {
 	} {
 		t.Run(test.question, func(t *testing.T) {
 			part := strings.Split(test.question, "|")
-			before := ask(t, part[0]+part[1]+part[2])
+			data := workspace(t)
+			before := ask(t, data, part[0]+part[1]+part[2])
 			proposal := regexp.MustCompile(`(?m)^(To see|This may show) more: ((?:By|Crosstab|Count)\(.*\)) (?:merges|leaves out|puts) `).FindStringSubmatch(before.Data["text/plain"])
 			if proposal == nil {
 				t.Fatalf("no way out:\n%s", before.Data["text/plain"])
@@ -41,7 +42,7 @@ func TestWayOut(t *testing.T) {
 			if strings.HasPrefix(proposal[2], "Count") {
 				part[2] = ""
 			}
-			after := ask(t, part[0]+proposal[2]+part[2])
+			after := ask(t, data, part[0]+proposal[2]+part[2])
 			if was, is := hiddenRows(before), hiddenRows(after); was != test.was || is != test.is {
 				t.Errorf("%d rows have hidden numbers, %d with the way out; want %d and %d:\n%s\n%s", was, is, test.was, test.is, before.Data["text/plain"], after.Data["text/plain"])
 			}
@@ -49,10 +50,9 @@ func TestWayOut(t *testing.T) {
 	}
 }
 
-func ask(t *testing.T, question string) output {
+func ask(t *testing.T, data, question string) output {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), "out.ipynb")
-	data := filepath.Join(home(t), "data")
 	if _, stderr, code := weir(t, data, "run", notebook(t, wayOutCells, question), "-o", out); code != 0 {
 		t.Fatalf("%s\n%s", question, stderr)
 	}

@@ -16,7 +16,7 @@ import (
 // sorted and cut, a chart.
 func outputs(t testing.TB, n *plan.Node, table *tally.Table, chart bool) (*plan.Result, map[string]string) {
 	t.Helper()
-	g, err := guard.New(guard.Builtin, &memory{}, ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)), "session", &plan.Schema{Name: "test", CDR: "v1", Tier: plan.Registered})
+	g, err := guard.New(guard.Builtin, &memory{}, ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)), "session", &plan.Schema{Name: "test", CDR: "v1", Tier: plan.Registered}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -57,7 +57,7 @@ func guarded() publisher {
 	key := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
 	schema := &plan.Schema{Name: "test", CDR: "v1", Tier: plan.Registered}
 	return func(n *plan.Node, table *tally.Table) (*plan.Result, map[string]string, error) {
-		g, err := guard.New(guard.Builtin, &memory{}, key, "session", schema)
+		g, err := guard.New(guard.Builtin, &memory{}, key, "session", schema, nil)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -22,17 +22,20 @@ type Guard struct {
 	key     ed25519.PrivateKey
 	session string
 	schema  *plan.Schema
+	history *History
 }
 
-// New begins a session's guard and records its start. session names the session in the ledger.
-func New(policy Policy, l Ledger, key ed25519.PrivateKey, session string, schema *plan.Schema) (*Guard, error) {
+// New begins a session's guard and records its start. session names the session in
+// the ledger; history is what the workspace has been shown. Without one each answer
+// is audited alone, which is for tests.
+func New(policy Policy, l Ledger, key ed25519.PrivateKey, session string, schema *plan.Schema, history *History) (*Guard, error) {
 	if err := policy.check(); err != nil {
 		return nil, fmt.Errorf("the policy: %w", err)
 	}
 	if len(key) != ed25519.PrivateKeySize {
 		return nil, fmt.Errorf("the signing key has %d bytes where %d are needed", len(key), ed25519.PrivateKeySize)
 	}
-	g := &Guard{policy, policy.limits(), l, key, session, schema}
+	g := &Guard{policy, policy.limits(), l, key, session, schema, history}
 	_, err := l.Append("start", map[string]any{"session": session, "repository": schema.Name, "cdr": schema.CDR, "tier": schema.Tier, "policy": policy.Hash(), "policy_text": policy.String()})
 	return g, err
 }

@@ -47,7 +47,7 @@ func newGuard(t testing.TB) (*Guard, ed25519.PublicKey, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := New(Builtin, l, private, "session", &plan.Schema{Name: "test", CDR: "v1", Tier: plan.Registered})
+	g, err := New(Builtin, l, private, "session", &plan.Schema{Name: "test", CDR: "v1", Tier: plan.Registered}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,10 +196,10 @@ func (l *brokenLedger) Append(string, any) (ledger.Entry, error) {
 // TestLedgerFirst: what cannot be recorded is not released.
 func TestLedgerFirst(t *testing.T) {
 	_, key, _ := ed25519.GenerateKey(nil)
-	if _, err := New(Builtin, &brokenLedger{}, key, "s", &plan.Schema{}); err == nil {
+	if _, err := New(Builtin, &brokenLedger{}, key, "s", &plan.Schema{}, nil); err == nil {
 		t.Error("a session began without its record")
 	}
-	g, err := New(Builtin, &brokenLedger{1}, key, "s", &plan.Schema{})
+	g, err := New(Builtin, &brokenLedger{1}, key, "s", &plan.Schema{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,11 +221,11 @@ func TestPolicyFloor(t *testing.T) {
 	lax, strict := Builtin, Builtin
 	lax.Threshold, strict.Threshold = 10, 100
 	for _, p := range []Policy{lax, {}, {Version: "strict", Threshold: 100}} {
-		if _, err := New(p, &brokenLedger{9}, key, "s", &plan.Schema{}); err == nil {
+		if _, err := New(p, &brokenLedger{9}, key, "s", &plan.Schema{}, nil); err == nil {
 			t.Errorf("%+v was accepted", p)
 		}
 	}
-	if _, err := New(strict, &brokenLedger{9}, key, "s", &plan.Schema{}); err != nil {
+	if _, err := New(strict, &brokenLedger{9}, key, "s", &plan.Schema{}, nil); err != nil {
 		t.Error(err)
 	}
 }

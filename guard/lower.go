@@ -26,6 +26,14 @@ type lowering struct {
 	absent    []bool         // groups of which it is known that they are nobody
 	at        map[string]int // groups by their labels
 	lines     []whole
+	places    map[int]place // of the cells that are counted in the table
+	gives     [][]int       // by number, cells
+}
+
+// place is where participants are counted: in a group, or as a fact of a statistic in it.
+type place struct {
+	group, stat int // stat is −1 for the whole group
+	fact        string
 }
 
 // whole is groups that make up a total.
@@ -61,7 +69,7 @@ type participants struct {
 // lower lowers a table. The numbers of groups and of parts that are not visible are
 // not shown, and nothing must give them away.
 func lower(t *tally.Table, decide []rules.Rule, l rules.Limits, v *visible) *lowering {
-	lo := &lowering{limits: l, same: map[participants]int{}, at: map[string]int{}}
+	lo := &lowering{limits: l, same: map[participants]int{}, at: map[string]int{}, places: map[int]place{}}
 	for i := range t.Groups {
 		lo.at[strings.Join(t.Groups[i].Labels, "\x00")] = i
 	}
@@ -76,6 +84,7 @@ func lower(t *tally.Table, decide []rules.Rule, l rules.Limits, v *visible) *low
 	for i := range t.Groups {
 		g := &t.Groups[i]
 		lo.addCells(g, facts[i], v.least(t, g.Labels, l.Threshold))
+		lo.place(i)
 		lo.order(t, g, lo.groups[i], facts[i])
 		if lo.absent = append(lo.absent, g.All.Participants == 0 && !v.group(g.Labels)); lo.absent[i] {
 			lo.known(lo.groups[i]) // a row that is not there is nobody
@@ -113,6 +122,21 @@ func (lo *lowering) addCells(g *tally.Group, stats []rules.Lowering, least int64
 		c.facts = append(c.facts, names)
 	}
 	lo.groups = append(lo.groups, c)
+}
+
+// place notes where the cells of a group are counted.
+func (lo *lowering) place(group int) {
+	note := func(cell int, at place) {
+		if _, ok := lo.places[cell]; !ok {
+			lo.places[cell] = at
+		}
+	}
+	note(lo.groups[group].n, place{group, -1, ""})
+	for j, names := range lo.groups[group].facts {
+		for name, cell := range names {
+			note(cell, place{group, j, name})
+		}
+	}
 }
 
 func (lo *lowering) union(facts []rules.Fact, of []int, names map[string]int) {
@@ -445,6 +469,7 @@ func mentions(n, x *plan.Node) (yes bool) {
 
 func (lo *lowering) show(cells ...int) int {
 	slices.Sort(cells)
-	lo.hidden = append(lo.hidden, false)
-	return lo.system.Show(slices.Compact(cells)...)
+	cells = slices.Compact(cells)
+	lo.hidden, lo.gives = append(lo.hidden, false), append(lo.gives, cells)
+	return lo.system.Show(cells...)
 }

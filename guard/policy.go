@@ -35,8 +35,11 @@ import (
 //	quantiles = 21    # a quantile, on each side of it
 //	models    = 21    # a model, and each of its coefficients
 //
+//	[audit]           # of all answers of a workspace together
+//	band = 0          # nor may a count of up to threshold + band follow from them
+//
 // Values are whole numbers and only ever stricter than the built-in ones: threshold,
-// p and participants may be higher, k, digits and decimals lower. Everything else is
+// p, participants and band may be higher, k, digits and decimals lower. Everything else is
 // an error: another key, a key in capitals, a looser value.
 type Policy struct {
 	Version   string `toml:"version"`
@@ -54,6 +57,9 @@ type Policy struct {
 		Quantiles int64 `toml:"quantiles"`
 		Models    int64 `toml:"models"`
 	} `toml:"participants"`
+	Audit struct {
+		Band int64 `toml:"band"`
+	} `toml:"audit"`
 }
 
 // Builtin is the policy of the All of Us Research Program: Data and Statistics
@@ -80,6 +86,7 @@ var floor = []bound{
 	{"participants.means", func(p *Policy) *int64 { return &p.Participants.Means }, 21, 1_000_000},
 	{"participants.quantiles", func(p *Policy) *int64 { return &p.Participants.Quantiles }, 21, 1_000_000},
 	{"participants.models", func(p *Policy) *int64 { return &p.Participants.Models }, 21, 1_000_000},
+	{"audit.band", func(p *Policy) *int64 { return &p.Audit.Band }, 0, 30},
 }
 
 // bound is the range of one key, from its loosest value to its strictest.

@@ -137,6 +137,10 @@ func (g *Guard) groups(n *plan.Node, t *tally.Table) (*protected, error) {
 	}
 	lo := lower(t, decide, g.limits, v)
 	gone := lo.protect(t, g.small(t))
+	note, err := g.remember(lo, t, gone)
+	if err != nil {
+		return nil, err
+	}
 	next := 0
 	for i := range t.Groups {
 		if !v.group(t.Groups[i].Labels) {
@@ -151,6 +155,9 @@ func (g *Guard) groups(n *plan.Node, t *tally.Table) (*protected, error) {
 		next++
 	}
 	p.notes = g.notes(t)
+	if note != "" {
+		p.notes = append(p.notes, note)
+	}
 	return p, nil
 }
 
@@ -367,6 +374,10 @@ func (g *Guard) notes(t *tally.Table) []string {
 func (g *Guard) attrition(_ *plan.Node, t *tally.Table) (*protected, error) {
 	p := &protected{keys: []string{"step"}, columns: []string{"participants", "left out"}}
 	safe := g.steps(t)
+	note, err := g.rememberSteps(t, safe)
+	if err != nil {
+		return nil, err
+	}
 	before := -1 // the last step that is shown
 	for i, group := range t.Groups {
 		n := rules.Number{Kind: rules.Count, Value: float64(group.All.Participants)}
@@ -380,6 +391,9 @@ func (g *Guard) attrition(_ *plan.Node, t *tally.Table) (*protected, error) {
 		}
 	}
 	p.notes = g.notes(t)
+	if note != "" {
+		p.notes = append(p.notes, note)
+	}
 	return p, nil
 }
 

@@ -70,7 +70,7 @@ func protect(t *testing.T, policy Policy, raw *rawTable) string {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	g, err := New(policy, l, make([]byte, 64), "session", &plan.Schema{Name: "test", CDR: "v1", Tier: plan.Registered})
+	g, err := New(policy, l, make([]byte, 64), "session", &plan.Schema{Name: "test", CDR: "v1", Tier: plan.Registered}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

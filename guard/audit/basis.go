@@ -2,41 +2,63 @@ package audit
 
 import (
 	"cmp"
+	"math/bits"
 	"math/rand/v2"
 	"runtime"
 	"slices"
 	"sync"
 )
 
-// parts is into how many random parts the participants are divided: a vector of
-// few participants is 0 in all but few of them.
-const parts = 64
+// sketch is a vector over the participants, as its weighted sum in each of so many
+// random parts of them. The weights are random and secret: a vector whose sums are
+// all 0 is 0, but with a probability of about 2⁻⁵⁸; and one of few participants is 0
+// in all but few parts.
+type sketch []element
 
-// sketch is a vector over the participants, as its weighted sum in each bucket. The
-// weights are random and secret: a vector whose sums are all 0 is 0, but with a
-// probability of about 2⁻⁵⁸.
-type sketch [parts]element
+// print identifies a vector by its sketch.
+type print [2]element
 
-// lot draws a participant's bucket and weight (splitmix64, Steele, Lea and Flood 2014).
-func lot(seed uint64, p int32) (bucket int, weight element) {
-	x := (uint64(uint32(p))+1)*0x9e3779b97f4a7c15 + seed
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	x ^= x >> 31
-	return int(x >> 58), element(x & (1<<58 - 1))
+// sketcher makes sketches. Its parts are a power of 2.
+type sketcher struct {
+	seed  uint64
+	parts int
 }
 
-func sketchOf(seed uint64, q *Set) *sketch {
-	out := new(sketch)
+// newSketcher tells vectors of up to limit participants from larger ones.
+func newSketcher(seed uint64, limit int) sketcher {
+	parts := 64
+	for parts < 3*limit && parts < 4096 {
+		parts *= 2
+	}
+	return sketcher{seed, parts}
+}
+
+// of is the sketch of a set (splitmix64, Steele, Lea and Flood 2014).
+func (k sketcher) of(q *Set) sketch {
+	out := make(sketch, k.parts)
+	shift := 64 - bits.TrailingZeros(uint(k.parts))
 	q.Each(func(p int32) {
-		b, w := lot(seed, p)
-		out[b] = out[b].plus(w)
+		x := (uint64(uint32(p))+1)*0x9e3779b97f4a7c15 + k.seed
+		x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+		x = (x ^ x>>27) * 0x94d049bb133111eb
+		x ^= x >> 31
+		b := x >> shift
+		out[b] = out[b].plus(element(x & (1<<58 - 1)))
 	})
 	return out
 }
 
+// print adds up the parts with two sets of weights.
+func (s sketch) print() (out print) {
+	for b, x := range s {
+		out[0] = out[0].plus(x)
+		out[1] = out[1].plus(x.times(element(b*b + 1)))
+	}
+	return out
+}
+
 // nonzero is how many parts are not 0.
-func (s *sketch) nonzero() (n int) {
+func (s sketch) nonzero() (n int) {
 	for _, x := range s {
 		if x != 0 {
 			n++
@@ -46,7 +68,7 @@ func (s *sketch) nonzero() (n int) {
 }
 
 // less subtracts f times t.
-func (s *sketch) less(f element, t *sketch) {
+func (s sketch) less(f element, t sketch) {
 	for b := range s {
 		if t[b] != 0 {
 			s[b] = s[b].minus(f.times(t[b]))
@@ -55,8 +77,8 @@ func (s *sketch) less(f element, t *sketch) {
 }
 
 // proportional says whether s is a multiple of t; neither is 0.
-func (s *sketch) proportional(t *sketch) bool {
-	first := slices.IndexFunc(s[:], func(x element) bool { return x != 0 })
+func (s sketch) proportional(t sketch) bool {
+	first := slices.IndexFunc(s, func(x element) bool { return x != 0 })
 	if first < 0 || t[first] == 0 {
 		return false
 	}
@@ -73,7 +95,6 @@ func (s *sketch) proportional(t *sketch) bool {
 // at the pivots of the rows and of those pending before them; settle makes them
 // rows, when there is time.
 type basis struct {
-	seed    uint64
 	random  *rand.Rand
 	facts   []*Set
 	rows    []*line
@@ -127,15 +148,14 @@ func (s *sums) negated() []element {
 }
 
 // rest subtracts the span from a set.
-func (b *basis) rest(q *Set, sk *sketch) *rest {
-	out := &rest{set: q, sketch: *sk}
+func (b *basis) rest(q *Set, sk sketch) *rest {
+	out := &rest{set: q, sketch: slices.Clone(sk)}
 	of := sums{total: make([]element, len(b.facts))}
-	var low sums
-	low.total = make([]element, parts)
+	low := sums{total: make([]element, len(sk))}
 	for _, r := range b.rows {
 		if q.Has(r.pivot) {
 			of.add(r.of)
-			low.add(r.sketch[:])
+			low.add(r.sketch)
 		}
 	}
 	out.of = of.negated()
@@ -144,7 +164,7 @@ func (b *basis) rest(q *Set, sk *sketch) *rest {
 	}
 	for _, r := range b.pending {
 		if f := out.value(r.pivot, r.at); f != 0 {
-			out.sketch.less(f, &r.sketch)
+			out.sketch.less(f, r.sketch)
 			subtractFrom(out.of, f, r.of)
 		}
 	}
@@ -195,15 +215,15 @@ func (b *basis) containing(p int32) []int32 {
 	return out
 }
 
-// Where a pivot is looked for.
+// How many participants are tried as a pivot: at first, and at most while somebody waits.
 const (
 	firstTries = 16
-	moreTries  = 400
+	pivotTries = 400
 )
 
 // pivot finds a participant at whom the rest is not 0, of as large a class as it
 // can, with the facts that they are in. It returns −1 when it finds none.
-func (b *basis) pivot(r *rest, classes *classes) (int32, []int32) {
+func (b *basis) pivot(r *rest, classes *classes, tries int) (int32, []int32) {
 	var tried []int32
 	for try := range firstTries {
 		p := int32(b.random.IntN(r.set.of))
@@ -218,7 +238,7 @@ func (b *basis) pivot(r *rest, classes *classes) (int32, []int32) {
 			return p, at
 		}
 	}
-	if p := b.search(r); p >= 0 {
+	if p := b.search(r, tries); p >= 0 {
 		return p, b.containing(p)
 	}
 	return -1, nil
@@ -226,15 +246,10 @@ func (b *basis) pivot(r *rest, classes *classes) (int32, []int32) {
 
 // search looks for a pivot among all participants, where that is not too much work,
 // or among more of them.
-func (b *basis) search(r *rest) int32 {
-	var facts []int32
-	for j, x := range r.of {
-		if x != 0 {
-			facts = append(facts, int32(j))
-		}
-	}
-	if len(facts) > 200 {
-		for try := range moreTries {
+func (b *basis) search(r *rest, tries int) int32 {
+	values := b.values(r, tries/2)
+	if values == nil {
+		for try := range tries {
 			p := int32(b.random.IntN(r.set.of))
 			if try%2 == 0 {
 				p = r.set.pick(b.random.IntN)
@@ -245,12 +260,6 @@ func (b *basis) search(r *rest) int32 {
 		}
 		return -1
 	}
-	values := make([]element, r.set.of)
-	r.set.Each(func(p int32) { values[p] = 1 })
-	for _, j := range facts {
-		x := r.of[j]
-		b.facts[j].Each(func(p int32) { values[p] = values[p].plus(x) })
-	}
 	from := b.random.IntN(len(values))
 	for i := range values {
 		if p := (from + i) % len(values); values[p] != 0 {
@@ -260,10 +269,49 @@ func (b *basis) search(r *rest) int32 {
 	return -1
 }
 
+// values is a rest as a vector over the participants; nil where more than so many
+// facts make it up.
+func (b *basis) values(r *rest, most int) []element {
+	var facts []int
+	for j, x := range r.of {
+		if x != 0 {
+			facts = append(facts, j)
+		}
+	}
+	if len(facts) > most {
+		return nil
+	}
+	values := make([]element, r.set.of)
+	r.set.Each(func(p int32) { values[p] = 1 })
+	for _, j := range facts {
+		x := r.of[j]
+		b.facts[j].Each(func(p int32) { values[p] = values[p].plus(x) })
+	}
+	return values
+}
+
+// few says whether a rest, which is not 0, may be that of limit participants or fewer.
+func (b *basis) few(r *rest, limit int) bool {
+	if r.sketch.nonzero() > limit {
+		return false
+	}
+	if !slices.ContainsFunc(r.of, func(x element) bool { return x != 0 }) {
+		return r.set.Len() <= limit
+	}
+	values := b.values(r, pivotTries/2)
+	n := 0
+	for _, x := range values {
+		if x != 0 {
+			n++
+		}
+	}
+	return n <= limit // with too many facts, of which there are no values, it is taken for few
+}
+
 // accept adds what is left of a set to the span.
 func (b *basis) accept(r *rest, pivot int32, at []int32) {
 	inverse := r.value(pivot, at).inverse()
-	l := &line{pivot: pivot, of: make([]element, len(r.of)+1), at: at, sketch: r.sketch}
+	l := &line{pivot: pivot, of: make([]element, len(r.of)+1), at: at, sketch: slices.Clone(r.sketch)}
 	for i, x := range r.of {
 		l.of[i] = x.times(inverse)
 	}
@@ -315,7 +363,7 @@ func (b *basis) settle() {
 func (l *line) lose(f element, other *line) {
 	if f != 0 {
 		subtractFrom(l.of, f, other.of)
-		l.sketch.less(f, &other.sketch)
+		l.sketch.less(f, other.sketch)
 	}
 }
 

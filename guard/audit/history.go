@@ -2,6 +2,7 @@ package audit
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -34,6 +35,7 @@ import (
 // Its methods may be called by one goroutine at a time.
 type History struct {
 	options HistoryOptions
+	sketch  sketcher
 	spaces  map[string]*space // by variable; counts under ""
 	targets targets
 	settled sync.WaitGroup // of what the last question left to do
@@ -67,6 +69,15 @@ type Given struct {
 type Answer struct {
 	Shown []bool   // by number
 	Why   []Reason // by number
+	Facts []Fact   // what is known from now on, that was not
+	Small []*Set   // targets that are new
+}
+
+// Fact is a set of which the count is known, or the sum of a variable. Recall takes
+// one that another History answered with.
+type Fact struct {
+	Sum string // "" for the count
+	Set *Set
 }
 
 // Reason is why a number is withheld.
@@ -91,7 +102,7 @@ type Stats struct {
 
 // NewHistory begins a history in which nothing has been shown.
 func NewHistory(o HistoryOptions) *History {
-	return &History{options: o, spaces: map[string]*space{}, targets: targets{have: map[sketch]bool{}, around: map[int32][]*target{}}}
+	return &History{options: o, sketch: newSketcher(o.Seed, int(o.Limit+o.Band)), spaces: map[string]*space{}, targets: targets{have: map[print]bool{}, around: map[int32][]*target{}}}
 }
 
 func (h *History) space(variable string) *space {
@@ -112,7 +123,7 @@ func (h *History) small(s *Set) bool { return s.Len() > 0 && s.Len() <= h.limit(
 func (h *History) Known(s *Set) bool {
 	h.settled.Wait()
 	b := h.space("").bases[0]
-	return s.Len() == 0 || b.rest(s, sketchOf(h.options.Seed, s)).sketch.nonzero() == 0
+	return s.Len() == 0 || b.rest(s, h.sketch.of(s)).sketch.nonzero() == 0
 }
 
 // Ask decides which numbers of a table may be shown, and remembers those: the
@@ -120,12 +131,12 @@ func (h *History) Known(s *Set) bool {
 func (h *History) Ask(q *Question) *Answer {
 	h.settled.Wait()
 	start := time.Now()
-	out := &Answer{make([]bool, len(q.Numbers)), make([]Reason, len(q.Numbers))}
-	sketches := make([]*sketch, len(q.Sets))
+	out := &Answer{Shown: make([]bool, len(q.Numbers)), Why: make([]Reason, len(q.Numbers))}
+	sketches := make([]sketch, len(q.Sets))
 	for i, s := range q.Sets {
-		sketches[i] = sketchOf(h.options.Seed, s)
-		if h.small(s) {
-			h.hide(s, sketches[i])
+		sketches[i] = h.sketch.of(s)
+		if h.small(s) && h.hide(s, sketches[i]) {
+			out.Small = append(out.Small, s)
 		}
 	}
 	for _, i := range largestFirst(q) {
@@ -135,9 +146,44 @@ func (h *History) Ask(q *Question) *Answer {
 		}
 		out.Shown[i] = out.Why[i] == Free
 	}
+	out.Facts = h.facts()
 	h.stats.Decide = time.Since(start)
 	h.settled.Go(h.settle)
 	return out
+}
+
+// facts is what has been added to the spans since the last settling.
+func (h *History) facts() (out []Fact) {
+	for _, variable := range slices.Sorted(maps.Keys(h.spaces)) {
+		for _, st := range h.spaces[variable].log {
+			if st.rank {
+				out = append(out, Fact{variable, st.set})
+			}
+		}
+	}
+	return out
+}
+
+// Recall remembers what was answered before, facts and small sets, without deciding
+// on it.
+func (h *History) Recall(facts []Fact, small []*Set) {
+	h.settled.Wait()
+	for _, s := range small {
+		h.hide(s, h.sketch.of(s))
+	}
+	for _, f := range facts {
+		h.space(f.Sum).recall(f.Set, h.sketch.of(f.Set))
+	}
+	h.settle()
+}
+
+// Grow says that there are more participants than there were.
+func (h *History) Grow(participants int) {
+	h.settled.Wait()
+	h.options.Participants = participants
+	for _, s := range h.spaces {
+		s.classes.grow(participants)
+	}
 }
 
 func largestFirst(q *Question) []int {
@@ -153,7 +199,7 @@ func largestFirst(q *Question) []int {
 }
 
 // give decides one number: all that it gives away is shown, or nothing.
-func (h *History) give(q *Question, n *Given, sketches []*sketch) Reason {
+func (h *History) give(q *Question, n *Given, sketches []sketch) Reason {
 	over := n.Over
 	if over == nil && n.Sum != "" {
 		over = n.Sets
@@ -178,18 +224,19 @@ func (h *History) give(q *Question, n *Given, sketches []*sketch) Reason {
 	return why
 }
 
-// hide makes a small set a target.
-func (h *History) hide(s *Set, sk *sketch) {
-	if h.targets.have[*sk] {
-		return
+// hide makes a small set a target, and reports whether it was none.
+func (h *History) hide(s *Set, sk sketch) (is bool) {
+	if h.targets.have[sk.print()] {
+		return false
 	}
-	h.targets.have[*sk] = true
+	h.targets.have[sk.print()] = true
 	t := &target{s, sk}
 	h.targets.count++
 	s.Each(func(p int32) { h.targets.around[p] = append(h.targets.around[p], t) })
 	for _, space := range h.spaces {
 		space.target(t)
 	}
+	return true
 }
 
 // settle does what need not be done before an answer is shown.
@@ -210,7 +257,7 @@ func (h *History) Stats() Stats {
 		rank := len(s.bases[0].rows)
 		out.Sets += len(s.shown)
 		out.Rank = max(out.Rank, rank)
-		out.Bytes += int64(bases*rank*(8*rank+8*parts+4*rank/2)) + 8*int64(h.options.Participants)
+		out.Bytes += int64(bases*rank*(8*rank+8*h.sketch.parts+4*rank/2)) + 8*int64(h.options.Participants)
 		for _, f := range s.bases[0].facts {
 			out.Bytes += int64(4*len(f.list) + 8*len(f.words))
 		}

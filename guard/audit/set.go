@@ -1,6 +1,8 @@
 package audit
 
 import (
+	"encoding/binary"
+	"errors"
 	"math/bits"
 	"slices"
 )
@@ -39,7 +41,8 @@ func (s *Set) Len() int { return s.count }
 // Has says whether a participant is in the set.
 func (s *Set) Has(participant int32) bool {
 	if s.words != nil {
-		return s.words[participant>>6]>>(participant&63)&1 == 1
+		w := int(participant >> 6)
+		return w < len(s.words) && s.words[w]>>(participant&63)&1 == 1
 	}
 	_, ok := slices.BinarySearch(s.list, participant)
 	return ok
@@ -77,4 +80,74 @@ func (s *Set) pick(random func(n int) int) int32 {
 			return p
 		}
 	}
+}
+
+// Append writes the set behind b, so that ReadSet reads it:
+//
+//	uvarint  participants in the set
+//	byte     0: a list of as many uvarints, each the distance to the one before, less 1
+//	         1: a bit for each participant, in uvarint words of 8 bytes, lowest first
+func (s *Set) Append(b []byte) []byte {
+	b = binary.AppendUvarint(b, uint64(s.count))
+	if s.words == nil {
+		b = append(b, 0)
+		last := int32(-1)
+		for _, p := range s.list {
+			b = binary.AppendUvarint(b, uint64(p-last-1))
+			last = p
+		}
+		return b
+	}
+	b = binary.AppendUvarint(append(b, 1), uint64(len(s.words)))
+	for _, w := range s.words {
+		b = binary.LittleEndian.AppendUint64(b, w)
+	}
+	return b
+}
+
+var errSet = errors.New("what should be a set of participants is none")
+
+// ReadSet reads a set of 0 to participants−1 from the beginning of b, and returns
+// what follows it.
+func ReadSet(participants int, b []byte) (*Set, []byte, error) {
+	count, n := binary.Uvarint(b)
+	if n <= 0 || count > uint64(participants) || len(b) <= n || b[n] > 1 {
+		return nil, nil, errSet
+	}
+	bits, b := b[n] == 1, b[n+1:]
+	if bits {
+		return readBits(participants, int(count), b)
+	}
+	if count > uint64(len(b)) {
+		return nil, nil, errSet
+	}
+	members := make([]int32, count)
+	next := uint64(0)
+	for i := range members {
+		d, n := binary.Uvarint(b)
+		if n <= 0 || d >= uint64(participants) || next+d >= uint64(participants) {
+			return nil, nil, errSet
+		}
+		members[i] = int32(next + d)
+		next, b = next+d+1, b[n:]
+	}
+	return NewSet(participants, members), b, nil
+}
+
+func readBits(participants, count int, b []byte) (*Set, []byte, error) {
+	words, n := binary.Uvarint(b)
+	if n <= 0 || words > uint64((participants+63)/64) || uint64(len(b)-n)/8 < words {
+		return nil, nil, errSet
+	}
+	s := &Set{of: participants, count: count, words: make([]uint64, (participants+63)/64)}
+	b = b[n:]
+	have := 0
+	for i := range words {
+		s.words[i] = binary.LittleEndian.Uint64(b[8*i:])
+		have += bits.OnesCount64(s.words[i])
+	}
+	if last := participants & 63; last > 0 && s.words[len(s.words)-1]>>last != 0 || have != count {
+		return nil, nil, errSet
+	}
+	return s, b[8*words:], nil
 }

@@ -1,6 +1,10 @@
 package audit
 
-import "math/rand/v2"
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+)
 
 // bases is how many bases of each span there are.
 const bases = 3
@@ -10,7 +14,7 @@ type space struct {
 	h       *History
 	bases   [bases]*basis
 	left    [bases]map[*target]*rest // of the targets that have a pivot
-	shown   map[sketch]bool
+	shown   map[print]bool
 	classes *classes
 	log     []step
 }
@@ -18,7 +22,7 @@ type space struct {
 // step is a set that has been shown since the last settling.
 type step struct {
 	set    *Set
-	sketch *sketch
+	sketch sketch
 	rank   bool // it was not in the span
 	moved  [bases][]move
 }
@@ -32,29 +36,29 @@ type move struct {
 
 // targets are small sets that were hidden.
 type targets struct {
-	have   map[sketch]bool
+	have   map[print]bool
 	around map[int32][]*target // by participant
 	count  int
 }
 
 type target struct {
 	set    *Set
-	sketch *sketch
+	sketch sketch
 }
 
 func newSpace(h *History, stream int) *space {
-	s := &space{h: h, shown: map[sketch]bool{}, classes: newClasses(h.options.Participants)}
+	s := &space{h: h, shown: map[print]bool{}, classes: newClasses(h.options.Participants)}
 	for i := range s.bases {
-		s.bases[i] = &basis{seed: h.options.Seed, random: rand.New(rand.NewPCG(h.options.Seed, uint64(stream*bases+i)))}
+		s.bases[i] = &basis{random: rand.New(rand.NewPCG(h.options.Seed, uint64(stream*bases+i)))}
 		s.left[i] = map[*target]*rest{}
 	}
 	return s
 }
 
 // show adds a set to what is shown, if it may be.
-func (s *space) show(q *Set, sk *sketch) Reason {
+func (s *space) show(q *Set, sk sketch) Reason {
 	switch {
-	case q.Len() == 0 || s.shown[*sk]:
+	case q.Len() == 0 || s.shown[sk.print()]:
 		return Free
 	case s.h.small(q):
 		return Small
@@ -62,26 +66,34 @@ func (s *space) show(q *Set, sk *sketch) Reason {
 	var rests [bases]*rest
 	for i, b := range s.bases {
 		r := b.rest(q, sk)
-		n := r.sketch.nonzero()
-		if n == 0 {
+		if r.sketch.nonzero() == 0 {
 			s.remember(step{set: q, sketch: sk})
 			return Free
 		}
-		if n <= s.h.limit() {
+		if b.few(r, s.h.limit()) {
 			return Derivable
 		}
 		for _, t := range s.left[i] {
-			if r.sketch.proportional(&t.sketch) {
+			if r.sketch.proportional(t.sketch) {
 				return Derivable
 			}
 		}
 		rests[i] = r
 	}
+	if !s.accept(q, sk, &rests, pivotTries) {
+		return Budget
+	}
+	return Free
+}
+
+// accept adds a set to the span; rests are what the bases leave of it. It reports
+// whether it found pivots.
+func (s *space) accept(q *Set, sk sketch, rests *[bases]*rest, tries int) bool {
 	var pivots [bases]int32
 	var at [bases][]int32
 	for i, b := range s.bases {
-		if pivots[i], at[i] = b.pivot(rests[i], s.classes); pivots[i] < 0 {
-			return Budget
+		if pivots[i], at[i] = b.pivot(rests[i], s.classes, tries); pivots[i] < 0 {
+			return false
 		}
 	}
 	st := step{set: q, sketch: sk, rank: true}
@@ -90,11 +102,22 @@ func (s *space) show(q *Set, sk *sketch) Reason {
 		st.moved[i] = s.move(i, b.pending[len(b.pending)-1])
 	}
 	s.remember(st)
-	return Free
+	return true
+}
+
+// recall adds a set to what was shown.
+func (s *space) recall(q *Set, sk sketch) {
+	var rests [bases]*rest
+	for i, b := range s.bases {
+		if rests[i] = b.rest(q, sk); rests[i].sketch.nonzero() == 0 {
+			return
+		}
+	}
+	s.accept(q, sk, &rests, math.MaxInt)
 }
 
 func (s *space) remember(st step) {
-	s.shown[*st.sketch] = true
+	s.shown[st.sketch.print()] = true
 	s.log = append(s.log, st)
 }
 
@@ -103,7 +126,7 @@ func (s *space) move(i int, l *line) (out []move) {
 	left := s.left[i]
 	for _, t := range s.h.targets.around[l.pivot] {
 		if left[t] == nil {
-			left[t] = &rest{set: t.set, sketch: *t.sketch}
+			left[t] = &rest{set: t.set, sketch: slices.Clone(t.sketch)}
 			out = append(out, move{t, 0, true})
 		}
 	}
@@ -121,7 +144,7 @@ func (r *rest) lose(f element, l *line) {
 	if n := len(l.of) - len(r.of); n > 0 {
 		r.of = append(r.of, make([]element, n)...)
 	}
-	r.sketch.less(f, &l.sketch)
+	r.sketch.less(f, l.sketch)
 	subtractFrom(r.of, f, l.of)
 }
 
@@ -152,7 +175,7 @@ func (s *space) mark() int { return len(s.log) }
 func (s *space) undo(mark int) {
 	for n := len(s.log) - 1; n >= mark; n-- {
 		st := s.log[n]
-		delete(s.shown, *st.sketch)
+		delete(s.shown, st.sketch.print())
 		if !st.rank {
 			continue
 		}
@@ -193,6 +216,14 @@ type classes struct {
 
 func newClasses(participants int) *classes {
 	return &classes{of: make([]int32, participants), sizes: []int32{int32(participants)}}
+}
+
+// grow adds participants, who are in none of the sets.
+func (c *classes) grow(participants int) {
+	if n := participants - len(c.of); n > 0 {
+		c.of = append(c.of, slices.Repeat([]int32{int32(len(c.sizes))}, n)...)
+		c.sizes = append(c.sizes, int32(n))
+	}
 }
 
 func (c *classes) size(p int32) int32 { return c.sizes[c.of[p]] }

@@ -1,0 +1,139 @@
+package guard
+
+import (
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"weir/guard/audit"
+)
+
+// people are ids of participants in a random order.
+func people(n int, seed uint64) []int64 {
+	out := make([]int64, n)
+	for i, k := range rand.New(rand.NewPCG(seed, 1)).Perm(n) {
+		out[i] = int64(k) + 1<<40
+	}
+	return out
+}
+
+// having is the numbers of the participants with these ids.
+func having(ids []int64, want func(id int) bool) []int32 {
+	var out []int32
+	for i, id := range ids {
+		if want(int(id - 1<<40)) {
+			out = append(out, int32(i))
+		}
+	}
+	return out
+}
+
+// counts asks for the count of a set.
+func counts(t *testing.T, h *History, members []int32) bool {
+	t.Helper()
+	a, err := h.ask(func() *audit.Question {
+		return &audit.Question{Sets: []*audit.Set{h.set(members)}, Numbers: []audit.Given{{Sets: []int{0}}}}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a.Shown[0]
+}
+
+func openHistory(t *testing.T, path string, ids []int64) *History {
+	t.Helper()
+	h, err := OpenHistory(path, ids, Builtin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { h.Close() })
+	return h
+}
+
+// TestHistoryIsShared: what one session was shown counts in another one, that runs
+// at the same time, that comes later, or that has another version of the data, with
+// its participants in another order and with more of them.
+func TestHistoryIsShared(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "history")
+	ids := people(5000, 1)
+	below := func(n int) func(int) bool { return func(id int) bool { return id < n } }
+	one, two := openHistory(t, path, ids), openHistory(t, path, ids)
+	if !counts(t, one, having(ids, below(2000))) {
+		t.Fatal("the first count is withheld")
+	}
+	if counts(t, two, having(ids, below(2005))) {
+		t.Error("another session is shown five participants more")
+	}
+	next := people(6000, 2)
+	three := openHistory(t, path, next)
+	if counts(t, three, having(next, below(2005))) {
+		t.Error("the next version of the data shows five participants more")
+	}
+	if !counts(t, three, having(next, below(2000))) || !counts(t, one, having(ids, below(2000))) {
+		t.Error("what was shown is withheld")
+	}
+	if !counts(t, three, having(next, below(5500))) || !counts(t, one, having(ids, below(5000))) || counts(t, three, having(next, func(id int) bool { return id >= 4990 && id < 5500 })) {
+		t.Error("parts of what the next version has more")
+	}
+}
+
+// TestHistoryDamage damages the file.
+func TestHistoryDamage(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "history")
+	ids := people(200, 1)
+	h := openHistory(t, path, ids)
+	for n := 60; n < 200; n += 30 {
+		counts(t, h, having(ids, func(id int) bool { return id < n }))
+	}
+	h.Close()
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at := 0; at < len(whole); at++ {
+		b := slices.Clone(whole)
+		b[at] ^= 0x40
+		if err := os.WriteFile(path, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		h, err := OpenHistory(path, ids, Builtin)
+		if err == nil {
+			t.Errorf("byte %d of %d: no error", at, len(whole))
+			h.Close()
+		} else if !strings.Contains(err.Error(), "damaged") {
+			t.Fatalf("byte %d: %v", at, err)
+		}
+	}
+	for n := range len(whole) { // a crash
+		if err := os.WriteFile(path, whole[:n], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		h := openHistory(t, path, ids)
+		counts(t, h, having(ids, func(id int) bool { return id < 100 }))
+		if err := h.Close(); err != nil {
+			t.Fatal(err)
+		}
+		openHistory(t, path, ids)
+	}
+}
+
+// FuzzHistory opens what nobody wrote.
+func FuzzHistory(f *testing.F) {
+	f.Add([]byte{'p', 1, 1, 2, 3, 4, 5, 6, 7, 8})
+	f.Add([]byte{'f', 0, 2, 0, 1, 1, 't', 1, 0, 0})
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		path := filepath.Join(t.TempDir(), "history")
+		h := openHistory(t, path, people(30, 1))
+		if err := h.record(payload); err != nil {
+			t.Fatal(err)
+		}
+		h.Close()
+		if h, err := OpenHistory(path, people(30, 1), Builtin); err == nil {
+			counts(t, h, having(people(30, 1), func(id int) bool { return id < 25 }))
+			h.Close()
+		}
+	})
+}
