@@ -342,21 +342,55 @@ func (b *basis) settle() {
 		last.at = b.containing(last.pivot)
 		each(b.pending[:u], func(r *line) { r.lose(valueAt(r.of, last.at), last) })
 	}
-	each(b.rows, func(r *line) {
-		f := make([]element, len(b.pending)) // of the row as it was: a pending row is 0 at the others' pivots
-		for u, p := range b.pending {
-			f[u] = valueAt(r.of, p.at)
-		}
-		r.of = append(r.of, make([]element, len(b.pending))...)
-		for u, p := range b.pending {
-			r.lose(f[u], p)
-		}
-	})
+	for from := 0; from < len(b.pending); from += mostTerms {
+		part := b.pending[from:min(from+mostTerms, len(b.pending))]
+		each(b.rows, func(r *line) {
+			f := make([]element, len(part)) // a pending row is 0 at the others' pivots, so that the order makes no difference
+			for u, p := range part {
+				f[u] = valueAt(r.of, p.at).negative()
+			}
+			if n := len(b.facts) - len(r.of); n > 0 {
+				r.of = append(r.of, make([]element, n)...)
+			}
+			addProducts(r.of, f, func(u int) []element { return part[u].of })
+			addProducts(r.sketch, f, func(u int) []element { return part[u].sketch })
+		})
+	}
 	for _, r := range b.pending {
 		r.at = nil
 	}
 	b.rows = append(b.rows, b.pending...)
 	b.pending = nil
+}
+
+// mostTerms is how many products of elements, each below 2¹²², fit into 128 bits,
+// with an element.
+const mostTerms = 63
+
+// addProducts adds f[u]·v(u) to a, for every u, and reduces once.
+func addProducts(a, f []element, v func(u int) []element) {
+	var high, low [256]uint64
+	for from := 0; from < len(a); from += len(low) {
+		part := a[from:min(from+len(low), len(a))]
+		for i, x := range part {
+			high[i], low[i] = 0, uint64(x)
+		}
+		for u, x := range f {
+			if x == 0 {
+				continue
+			}
+			for i, y := range v(u)[from:][:len(part)] {
+				hi, lo := bits.Mul64(uint64(x), uint64(y))
+				var carry uint64
+				low[i], carry = bits.Add64(low[i], lo, 0)
+				high[i] += hi + carry
+			}
+		}
+		for i := range part {
+			// 2⁶⁴ is 8 modulo the prime.
+			part[i] = element(low[i]&prime + low[i]>>61).times(1).plus(element(high[i]&prime + high[i]>>61).times(8))
+		}
+	}
 }
 
 // lose subtracts f times another line.

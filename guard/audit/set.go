@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"math/bits"
-	"slices"
 )
 
 // Set is a set of participants, who are numbered from 0. It is not changed once
@@ -14,6 +13,10 @@ type Set struct {
 	count int
 	list  []int32  // ascending; nil where there are words
 	words []uint64 // bits; nil where there is a list
+
+	// Where in a long list blocks of 1<<shift participants begin.
+	starts []int32
+	shift  int
 }
 
 // sparse is the share of participants, one in so many, below which a list is
@@ -26,6 +29,7 @@ func NewSet(participants int, members []int32) *Set {
 	s := &Set{of: participants, count: len(members)}
 	if len(members) <= participants/sparse {
 		s.list = members
+		s.index()
 		return s
 	}
 	s.words = make([]uint64, (participants+63)/64)
@@ -33,6 +37,23 @@ func NewSet(participants int, members []int32) *Set {
 		s.words[p>>6] |= 1 << (p & 63)
 	}
 	return s
+}
+
+// index finds where blocks of about four members begin.
+func (s *Set) index() {
+	if len(s.list) < 16 {
+		return
+	}
+	for s.of>>s.shift > len(s.list)/4 {
+		s.shift++
+	}
+	s.starts = make([]int32, s.of>>s.shift+2)
+	for _, p := range s.list {
+		s.starts[p>>s.shift+1]++
+	}
+	for b := 1; b < len(s.starts); b++ {
+		s.starts[b] += s.starts[b-1]
+	}
 }
 
 // Len is how many participants are in the set.
@@ -44,8 +65,19 @@ func (s *Set) Has(participant int32) bool {
 		w := int(participant >> 6)
 		return w < len(s.words) && s.words[w]>>(participant&63)&1 == 1
 	}
-	_, ok := slices.BinarySearch(s.list, participant)
-	return ok
+	list := s.list
+	if b := int(participant) >> s.shift; s.starts != nil {
+		if b+1 >= len(s.starts) {
+			return false
+		}
+		list = list[s.starts[b]:s.starts[b+1]]
+	}
+	for _, p := range list {
+		if p >= participant {
+			return p == participant
+		}
+	}
+	return false
 }
 
 // Each calls f for each participant, ascending.

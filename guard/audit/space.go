@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"sync"
 )
 
 // bases is how many bases of each span there are.
@@ -63,42 +64,74 @@ func (s *space) show(q *Set, sk sketch) Reason {
 	case s.h.small(q):
 		return Small
 	}
-	var rests [bases]*rest
-	for i, b := range s.bases {
-		r := b.rest(q, sk)
-		if r.sketch.nonzero() == 0 {
+	var tries [bases]trial
+	s.each(func(i int, b *basis) { tries[i] = s.try(i, b, q, sk) })
+	for _, t := range tries {
+		switch {
+		case t.explained:
 			s.remember(step{set: q, sketch: sk})
 			return Free
-		}
-		if b.few(r, s.h.limit()) {
+		case t.exposes:
 			return Derivable
 		}
-		for _, t := range s.left[i] {
-			if r.sketch.proportional(t.sketch) {
-				return Derivable
-			}
-		}
-		rests[i] = r
 	}
-	if !s.accept(q, sk, &rests, pivotTries) {
+	if !s.accept(q, sk, &tries) {
 		return Budget
 	}
 	return Free
 }
 
-// accept adds a set to the span; rests are what the bases leave of it. It reports
-// whether it found pivots.
-func (s *space) accept(q *Set, sk sketch, rests *[bases]*rest, tries int) bool {
-	var pivots [bases]int32
-	var at [bases][]int32
+// trial is what a basis says of a set.
+type trial struct {
+	rest      *rest
+	explained bool // it is in the span
+	exposes   bool // with it a small set would be
+	pivot     int32
+	at        []int32 // the facts that the pivot is in
+}
+
+func (s *space) try(i int, b *basis, q *Set, sk sketch) (t trial) {
+	t.rest = b.rest(q, sk)
+	if t.explained = t.rest.sketch.nonzero() == 0; t.explained {
+		return t
+	}
+	if t.exposes = b.few(t.rest, s.h.limit()); t.exposes {
+		return t
+	}
+	for _, left := range s.left[i] {
+		if t.exposes = t.rest.sketch.proportional(left.sketch); t.exposes {
+			return t
+		}
+	}
+	t.pivot, t.at = b.pivot(t.rest, s.classes, pivotTries)
+	return t
+}
+
+// each calls f for each basis, beside each other where there is much to do.
+func (s *space) each(f func(i int, b *basis)) {
+	if len(s.bases[0].facts) < 50 {
+		for i, b := range s.bases {
+			f(i, b)
+		}
+		return
+	}
+	var wg sync.WaitGroup
 	for i, b := range s.bases {
-		if pivots[i], at[i] = b.pivot(rests[i], s.classes, tries); pivots[i] < 0 {
+		wg.Go(func() { f(i, b) })
+	}
+	wg.Wait()
+}
+
+// accept adds a set to the span. It reports whether every basis found a pivot.
+func (s *space) accept(q *Set, sk sketch, tries *[bases]trial) bool {
+	for _, t := range tries {
+		if t.pivot < 0 {
 			return false
 		}
 	}
 	st := step{set: q, sketch: sk, rank: true}
 	for i, b := range s.bases {
-		b.accept(rests[i], pivots[i], at[i])
+		b.accept(tries[i].rest, tries[i].pivot, tries[i].at)
 		st.moved[i] = s.move(i, b.pending[len(b.pending)-1])
 	}
 	s.remember(st)
@@ -107,13 +140,17 @@ func (s *space) accept(q *Set, sk sketch, rests *[bases]*rest, tries int) bool {
 
 // recall adds a set to what was shown.
 func (s *space) recall(q *Set, sk sketch) {
-	var rests [bases]*rest
-	for i, b := range s.bases {
-		if rests[i] = b.rest(q, sk); rests[i].sketch.nonzero() == 0 {
-			return
+	var tries [bases]trial
+	s.each(func(i int, b *basis) {
+		t := &tries[i]
+		t.rest = b.rest(q, sk)
+		if t.explained = t.rest.sketch.nonzero() == 0; !t.explained {
+			t.pivot, t.at = b.pivot(t.rest, s.classes, math.MaxInt)
 		}
+	})
+	if !tries[0].explained {
+		s.accept(q, sk, &tries)
 	}
-	s.accept(q, sk, &rests, math.MaxInt)
 }
 
 func (s *space) remember(st step) {
