@@ -9,6 +9,7 @@ import (
 	"hash/crc32"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 
@@ -33,14 +34,22 @@ import (
 // is shown. Several processes may share a file; each takes its lock, and reads what
 // the others wrote before it asks. What a crash left of a record is cut off; any
 // other damage is refused.
+//
+// Beside it, with the suffix .state, lies what the audit has worked out from its
+// first bytes: how many they are, their CRC-32C and the number of participants, 8
+// bytes each, and what audit.History.Save wrote. It is made anew where it is missing
+// or does not fit.
 type History struct {
 	mu      sync.Mutex
 	file    *os.File
-	size    int64 // that has been read
+	size    int64  // that has been read
+	crc     uint32 // of that
+	options audit.HistoryOptions
 	audit   *audit.History
 	number  map[int64]int32 // of each participant of the file, by id
 	of      []int32         // the number of each participant of this repository; nil where it is their own
 	people  int
+	fresh   int   // facts since the state was saved
 	problem error // that ended it
 }
 
@@ -60,17 +69,51 @@ func OpenHistory(path string, ids []int64, p Policy) (*History, error) {
 	if _, err := rand.Read(seed[:]); err != nil {
 		return nil, err
 	}
-	h := &History{file: f, number: map[int64]int32{}, audit: audit.NewHistory(audit.HistoryOptions{
+	h := &History{file: f, number: map[int64]int32{}, options: audit.HistoryOptions{
 		Limit: p.Threshold, Band: p.Audit.Band, Seed: binary.LittleEndian.Uint64(seed[:]),
-	})}
+	}}
 	if err := h.locked(func() error { return h.enrol(ids) }); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return h, nil
 }
 
-// Close closes the file.
-func (h *History) Close() error { return h.file.Close() }
+// Close saves the state, where it is worth it, and closes the file.
+func (h *History) Close() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var err error
+	if h.problem == nil && h.fresh >= worthSaving {
+		err = h.save()
+	}
+	return errors.Join(err, h.file.Close())
+}
+
+// worthSaving is how many facts are worked out anew rather than saved.
+const worthSaving = 200
+
+// save writes the state.
+func (h *History) save() error {
+	f, err := os.CreateTemp(filepath.Dir(h.file.Name()), ".state-*")
+	if err != nil {
+		return fmt.Errorf("the state of the audit cannot be saved: %w", err)
+	}
+	defer os.Remove(f.Name())
+	head := binary.LittleEndian.AppendUint64(nil, uint64(h.size))
+	head = binary.LittleEndian.AppendUint64(head, uint64(h.crc))
+	head = binary.LittleEndian.AppendUint64(head, uint64(h.people))
+	_, err = f.Write(head)
+	if err == nil {
+		err = h.audit.Save(f)
+	}
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), h.file.Name()+".state")
+	}
+	if err == nil {
+		h.fresh = 0
+	}
+	return err
+}
 
 // Stats says what the history has become.
 func (h *History) Stats() audit.Stats {
@@ -112,13 +155,9 @@ func (h *History) enrol(ids []int64) error {
 	for _, id := range fresh {
 		item = binary.LittleEndian.AppendUint64(item, uint64(id))
 	}
-	h.grow(len(fresh))
-	return h.record(item)
-}
-
-func (h *History) grow(by int) {
-	h.people += by
+	h.people += len(fresh)
 	h.audit.Grow(h.people)
+	return h.record(item)
 }
 
 // set is a set of participants of the repository.
@@ -147,6 +186,7 @@ func (h *History) ask(question func() *audit.Question) (*audit.Answer, error) {
 		for _, s := range out.Small {
 			items = s.Append(append(items, 't'))
 		}
+		h.fresh += len(out.Facts)
 		if len(items) == 0 {
 			return nil
 		}
@@ -191,36 +231,105 @@ func (h *History) catchUp() error {
 		return err
 	}
 	if h.size == 0 && len(b) > 0 {
-		if !bytes.HasPrefix(b, []byte(historyMagic)) {
-			if bytes.HasPrefix([]byte(historyMagic), b) {
-				return h.file.Truncate(0)
+		switch n := len(historyMagic); {
+		case bytes.HasPrefix(b, []byte(historyMagic)):
+			h.crc = crc32.Checksum(b[:n], castagnoli)
+			b, h.size = b[n:], int64(n)
+		case bytes.HasPrefix([]byte(historyMagic), b):
+			if err := h.file.Truncate(0); err != nil {
+				return err
 			}
+			b = nil
+		default:
 			return h.damaged("it does not begin as one")
 		}
-		b, h.size = b[len(historyMagic):], int64(len(historyMagic))
+	}
+	begin := h.audit == nil
+	var all recalled
+	var state *savedState
+	if begin {
+		state = h.openState()
 	}
 	for len(b) > 0 {
 		if len(b) < header || !slices.ContainsFunc(b, func(x byte) bool { return x != 0 }) {
-			return h.file.Truncate(h.size)
+			if err := h.file.Truncate(h.size); err != nil {
+				return err
+			}
+			break
 		}
 		length := int64(binary.LittleEndian.Uint32(b))
 		if crc32.Checksum(b[:4], castagnoli) != binary.LittleEndian.Uint32(b[4:]) {
 			return h.damaged("the length of a record is not as it was written")
 		}
 		if length > int64(len(b)-header) {
-			return h.file.Truncate(h.size)
+			if err := h.file.Truncate(h.size); err != nil {
+				return err
+			}
+			break
 		}
 		n := header + int(length)
 		payload := b[header:n]
 		if crc32.Checksum(payload, castagnoli) != binary.LittleEndian.Uint32(b[8:]) {
 			return h.damaged("a record is not as it was written")
 		}
-		if err := h.recall(payload); err != nil {
+		if err := h.read(payload, &all); err != nil {
 			return h.damaged(err.Error())
 		}
+		h.crc = crc32.Update(h.crc, castagnoli, b[:n])
 		b, h.size = b[n:], h.size+int64(n)
+		if state != nil && state.size == h.size && state.crc == h.crc && state.people == h.people {
+			state.facts, state.small, state.fits = len(all.facts), len(all.small), true
+		}
 	}
+	if begin {
+		h.begin(&all, state)
+	}
+	h.audit.Grow(h.people)
+	h.audit.Recall(all.facts, all.small)
+	h.fresh += len(all.facts)
 	return nil
+}
+
+// recalled is what records tell of.
+type recalled struct {
+	facts []audit.Fact
+	small []*audit.Set
+}
+
+// savedState is the state, and how much of what is recalled it knows, where it fits.
+type savedState struct {
+	size         int64
+	crc          uint32
+	people       int
+	rest         []byte
+	fits         bool
+	facts, small int
+}
+
+func (h *History) openState() *savedState {
+	b, err := os.ReadFile(h.file.Name() + ".state")
+	if err != nil || len(b) < 24 {
+		return nil
+	}
+	return &savedState{
+		size: int64(binary.LittleEndian.Uint64(b)), crc: uint32(binary.LittleEndian.Uint64(b[8:])),
+		people: int(binary.LittleEndian.Uint64(b[16:])), rest: b[24:],
+	}
+}
+
+// begin begins the audit, from the state where there is one that fits; that leaves
+// of all what it does not know.
+func (h *History) begin(all *recalled, state *savedState) {
+	if state != nil && state.fits {
+		o := h.options
+		o.Participants = state.people
+		if a, err := audit.Load(o, state.rest, all.facts[:state.facts], all.small[:state.small]); err == nil {
+			h.audit = a
+			all.facts, all.small = all.facts[state.facts:], all.small[state.small:]
+			return
+		}
+	}
+	h.audit = audit.NewHistory(h.options)
 }
 
 func (h *History) damaged(how string) error {
@@ -229,19 +338,16 @@ func (h *History) damaged(how string) error {
 
 var errItem = errors.New("a record that cannot be read")
 
-// recall takes in a record.
-func (h *History) recall(b []byte) (err error) {
-	var facts []audit.Fact
-	var small []*audit.Set
+// read reads a record.
+func (h *History) read(b []byte, to *recalled) (err error) {
 	for len(b) > 0 {
 		kind := b[0]
 		var s *audit.Set
 		switch b = b[1:]; kind {
 		case 'p':
-			if b, err = h.recallPeople(b); err != nil {
+			if b, err = h.readPeople(b); err != nil {
 				return err
 			}
-			continue
 		case 'f':
 			n, k := binary.Uvarint(b)
 			if k <= 0 || n > uint64(len(b)-k) {
@@ -251,21 +357,20 @@ func (h *History) recall(b []byte) (err error) {
 			if s, b, err = audit.ReadSet(h.people, b[k+int(n):]); err != nil {
 				return err
 			}
-			facts = append(facts, audit.Fact{Sum: sum, Set: s})
+			to.facts = append(to.facts, audit.Fact{Sum: sum, Set: s})
 		case 't':
 			if s, b, err = audit.ReadSet(h.people, b); err != nil {
 				return err
 			}
-			small = append(small, s)
+			to.small = append(to.small, s)
 		default:
 			return errItem
 		}
 	}
-	h.audit.Recall(facts, small)
 	return nil
 }
 
-func (h *History) recallPeople(b []byte) ([]byte, error) {
+func (h *History) readPeople(b []byte) ([]byte, error) {
 	n, k := binary.Uvarint(b)
 	if k <= 0 || n > uint64(len(b)-k)/8 {
 		return nil, errItem
@@ -279,7 +384,7 @@ func (h *History) recallPeople(b []byte) ([]byte, error) {
 		h.number[id] = int32(len(h.number))
 		b = b[8:]
 	}
-	h.grow(int(n))
+	h.people += int(n)
 	return b, nil
 }
 
@@ -301,6 +406,6 @@ func (h *History) write(b []byte) error {
 	if err != nil {
 		return fmt.Errorf("the history of releases cannot be written: %w; nothing is released until it can", errors.Join(err, h.file.Truncate(h.size)))
 	}
-	h.size += int64(len(b))
+	h.size, h.crc = h.size+int64(len(b)), crc32.Update(h.crc, castagnoli, b)
 	return nil
 }

@@ -120,6 +120,71 @@ func TestHistoryDamage(t *testing.T) {
 	}
 }
 
+// TestHistoryResumes: a history that is opened again decides as one that never was
+// closed, with the state that was saved and without it.
+func TestHistoryResumes(t *testing.T) {
+	dir := t.TempDir()
+	ids := people(3000, 1)
+	path := filepath.Join(dir, "history")
+	in := func(k int) func(int) bool { // a random half, third, or smaller part
+		r := rand.New(rand.NewPCG(uint64(k), 9))
+		list := make([]bool, len(ids))
+		for id := range list {
+			list[id] = r.IntN(2+k%5) == 0
+		}
+		return func(id int) bool { return list[id] }
+	}
+	ask := func(h *History, k int) bool { return counts(t, h, having(ids, in(k))) }
+	h := openHistory(t, path, ids)
+	var want []bool
+	for k := range 400 {
+		want = append(want, ask(h, k))
+	}
+	rank := h.Stats().Rank
+	if err := h.Close(); err != nil || rank < worthSaving {
+		t.Fatal(err, rank)
+	}
+	state, err := os.ReadFile(path + ".state")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func([]byte) []byte{
+		"saved":   func(b []byte) []byte { return b },
+		"missing": func([]byte) []byte { return nil },
+		"damaged": func(b []byte) []byte { b[len(b)/2] ^= 1; return b },
+		"cut":     func(b []byte) []byte { return b[:len(b)-8] },
+		"other":   func(b []byte) []byte { b[0]++; return b },
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := os.WriteFile(path+".state", change(slices.Clone(state)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			h := openHistory(t, path, ids)
+			if got := h.Stats().Rank; got != rank {
+				t.Fatalf("rank %d, was %d", got, rank)
+			}
+			for k, w := range want {
+				if got := ask(h, k); w && !got {
+					t.Fatalf("question %d: shown before, and now not", k)
+				}
+			}
+			first, n := in(0), 0
+			if counts(t, h, having(ids, func(id int) bool {
+				if !first(id) && n < 5 {
+					n++
+					return true
+				}
+				return first(id)
+			})) {
+				t.Error("five participants more are shown")
+			}
+			if got := h.Stats().Rank; got != rank {
+				t.Fatalf("rank %d after the same questions, was %d", got, rank)
+			}
+		})
+	}
+}
+
 // FuzzHistory opens what nobody wrote.
 func FuzzHistory(f *testing.F) {
 	f.Add([]byte{'p', 1, 1, 2, 3, 4, 5, 6, 7, 8})

@@ -37,14 +37,14 @@ func newSketcher(seed uint64, limit int) sketcher {
 func (k sketcher) of(q *Set) sketch {
 	out := make(sketch, k.parts)
 	shift := 64 - bits.TrailingZeros(uint(k.parts))
-	q.Each(func(p int32) {
+	for p := range q.All() {
 		x := (uint64(uint32(p))+1)*0x9e3779b97f4a7c15 + k.seed
 		x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
 		x = (x ^ x>>27) * 0x94d049bb133111eb
 		x ^= x >> 31
 		b := x >> shift
 		out[b] = out[b].plus(element(x & (1<<58 - 1)))
-	})
+	}
 	return out
 }
 
@@ -282,10 +282,14 @@ func (b *basis) values(r *rest, most int) []element {
 		return nil
 	}
 	values := make([]element, r.set.of)
-	r.set.Each(func(p int32) { values[p] = 1 })
+	for p := range r.set.All() {
+		values[p] = 1
+	}
 	for _, j := range facts {
 		x := r.of[j]
-		b.facts[j].Each(func(p int32) { values[p] = values[p].plus(x) })
+		for p := range b.facts[j].All() {
+			values[p] = values[p].plus(x)
+		}
 	}
 	return values
 }
@@ -306,6 +310,81 @@ func (b *basis) few(r *rest, limit int) bool {
 		}
 	}
 	return n <= limit // with too many facts, of which there are no values, it is taken for few
+}
+
+// probes is in how many parts a line is compared with a rest at first.
+const probes = 6
+
+// nearly says whether a set of limit participants or fewer that has one pivot would
+// be in the span with the rest: it is then the pivot's line, less a multiple of the
+// rest, in all but a few parts the same one (one step of Lee and Brickell's search
+// for light words of a code, 1988).
+func (b *basis) nearly(r *rest, limit int) bool {
+	var at []int
+	for k := range r.sketch {
+		if r.sketch[k] != 0 && len(at) < probes {
+			at = append(at, k)
+		}
+	}
+	inverse := make([]element, len(at))
+	for i, k := range at {
+		inverse[i] = r.sketch[k].inverse()
+	}
+	factors := make([]element, len(at))
+	for n, lines := range [][]*line{b.rows, b.pending} {
+		for u, l := range lines {
+			after := b.pending
+			if n == 1 {
+				after = b.pending[u+1:]
+			}
+			sk := l.without(after)
+			for i, k := range at {
+				factors[i] = sk[k].times(inverse[i])
+			}
+			if f := repeated(factors); f != 0 && different(sk, f, r.sketch) <= limit {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// without is the sketch of a line made 0 at the pivots of pending ones.
+func (l *line) without(pending []*line) sketch {
+	sk := l.sketch
+	of := l.of
+	for k, p := range pending {
+		f := valueAt(of, p.at)
+		if f == 0 {
+			continue
+		}
+		if k == 0 || &sk[0] == &l.sketch[0] {
+			sk, of = slices.Clone(sk), append(slices.Clone(of), make([]element, len(p.of))...)
+		}
+		sk.less(f, p.sketch)
+		subtractFrom(of, f, p.of)
+	}
+	return sk
+}
+
+// repeated is a number that stands more than once, 0 where none does.
+func repeated(x []element) element {
+	for i, a := range x {
+		if a != 0 && slices.Contains(x[i+1:], a) {
+			return a
+		}
+	}
+	return 0
+}
+
+// different is in how many parts a is not f times b.
+func different(a sketch, f element, b sketch) (n int) {
+	for k, x := range a {
+		if x != f.times(b[k]) {
+			n++
+		}
+	}
+	return n
 }
 
 // accept adds what is left of a set to the span.

@@ -23,11 +23,13 @@ import (
 //     pivot of the span is a multiple of that rest, which then has few nonzero
 //     participants, and so few nonzero parts. This misses none.
 //   - a vector that has a pivot is found when it is a target (a set that was
-//     hidden), or when it has none of the pivots of another basis of the same
-//     span: there are three, with pivots chosen at random, from participants who
-//     have much of their history in common with many. A vector in the span
-//     contains either all participants of the same history or none; one of 1 to
-//     Limit participants has no pivot that has its history in common with more.
+//     hidden), when a set that was shown differs from the new one by it, or when it
+//     has none of the pivots of another basis of the same span: there are three,
+//     with pivots chosen at random, from participants who have their history in
+//     common with many. A vector in the span contains either all participants of
+//     the same history or none; one of 1 to Limit participants has no pivot that
+//     has its history in common with more. Where pivots are many for the number of
+//     participants, a vector that has one pivot is found as well.
 //
 // Sums of a variable are vectors in a span of their own. Counts that are not
 // shown exactly, bounds, and what someone knows from elsewhere are not tested.
@@ -171,10 +173,12 @@ func (h *History) Recall(facts []Fact, small []*Set) {
 	for _, s := range small {
 		h.hide(s, h.sketch.of(s))
 	}
-	for _, f := range facts {
-		h.space(f.Sum).recall(f.Set, h.sketch.of(f.Set))
+	for part := range slices.Chunk(facts, mostTerms) {
+		for _, f := range part {
+			h.space(f.Sum).recall(f.Set, h.sketch.of(f.Set))
+		}
+		h.settle()
 	}
-	h.settle()
 }
 
 // Grow says that there are more participants than there were.
@@ -205,6 +209,8 @@ func (h *History) give(q *Question, n *Given, sketches []sketch) Reason {
 		over = n.Sets
 	}
 	counts, sums := h.space(""), h.space(n.Sum)
+	counts.shorten()
+	sums.shorten()
 	before, beforeSums := counts.mark(), sums.mark()
 	why := Free
 	for _, i := range n.Sets {
@@ -232,7 +238,9 @@ func (h *History) hide(s *Set, sk sketch) (is bool) {
 	h.targets.have[sk.print()] = true
 	t := &target{s, sk}
 	h.targets.count++
-	s.Each(func(p int32) { h.targets.around[p] = append(h.targets.around[p], t) })
+	for p := range s.All() {
+		h.targets.around[p] = append(h.targets.around[p], t)
+	}
 	for _, space := range h.spaces {
 		space.target(t)
 	}

@@ -3,6 +3,7 @@ package audit
 import (
 	"encoding/binary"
 	"errors"
+	"iter"
 	"math/bits"
 )
 
@@ -80,26 +81,43 @@ func (s *Set) Has(participant int32) bool {
 	return false
 }
 
-// Each calls f for each participant, ascending.
-func (s *Set) Each(f func(participant int32)) {
-	for _, p := range s.list {
-		f(p)
+// Within says whether all of the set are in another.
+func (s *Set) Within(t *Set) bool {
+	if s.words != nil && t.words != nil {
+		for w, x := range s.words {
+			if w < len(t.words) {
+				x &^= t.words[w]
+			}
+			if x != 0 {
+				return false
+			}
+		}
+		return true
 	}
-	for w, x := range s.words {
-		for ; x != 0; x &= x - 1 {
-			f(int32(w<<6 + bits.TrailingZeros64(x)))
+	for p := range s.All() {
+		if !t.Has(p) {
+			return false
 		}
 	}
+	return true
 }
 
-// members is the participants in order.
-func (s *Set) members() []int32 {
-	if s.words == nil {
-		return s.list
+// All is the participants, ascending.
+func (s *Set) All() iter.Seq[int32] {
+	return func(yield func(int32) bool) {
+		for _, p := range s.list {
+			if !yield(p) {
+				return
+			}
+		}
+		for w, x := range s.words {
+			for ; x != 0; x &= x - 1 {
+				if !yield(int32(w<<6 + bits.TrailingZeros64(x))) {
+					return
+				}
+			}
+		}
 	}
-	out := make([]int32, 0, s.count)
-	s.Each(func(p int32) { out = append(out, p) })
-	return out
 }
 
 // pick is the participant at a random place among those of the set.

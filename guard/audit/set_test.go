@@ -43,11 +43,11 @@ func FuzzReadSet(f *testing.F) {
 			return
 		}
 		n := 0
-		s.Each(func(p int32) {
+		for p := range s.All() {
 			if n++; p < 0 || p >= 100 || !s.Has(p) {
 				t.Fatalf("participant %d", p)
 			}
-		})
+		}
 		if n != s.Len() || len(rest) > len(b) {
 			t.Fatalf("%d participants of %d", n, s.Len())
 		}

@@ -16,6 +16,7 @@ type space struct {
 	bases   [bases]*basis
 	left    [bases]map[*target]*rest // of the targets that have a pivot
 	shown   map[print]bool
+	sizes   map[int][]*Set // what was shown, by size
 	classes *classes
 	log     []step
 }
@@ -48,7 +49,7 @@ type target struct {
 }
 
 func newSpace(h *History, stream int) *space {
-	s := &space{h: h, shown: map[print]bool{}, classes: newClasses(h.options.Participants)}
+	s := &space{h: h, shown: map[print]bool{}, sizes: map[int][]*Set{}, classes: newClasses(h.options.Participants)}
 	for i := range s.bases {
 		s.bases[i] = &basis{random: rand.New(rand.NewPCG(h.options.Seed, uint64(stream*bases+i)))}
 		s.left[i] = map[*target]*rest{}
@@ -63,6 +64,8 @@ func (s *space) show(q *Set, sk sketch) Reason {
 		return Free
 	case s.h.small(q):
 		return Small
+	case s.nested(q):
+		return Derivable
 	}
 	var tries [bases]trial
 	s.each(func(i int, b *basis) { tries[i] = s.try(i, b, q, sk) })
@@ -81,6 +84,26 @@ func (s *space) show(q *Set, sk sketch) Reason {
 	return Free
 }
 
+// nested says whether a set that was shown lies within this one, or around it, and
+// differs by few.
+func (s *space) nested(q *Set) bool {
+	limit := s.h.limit()
+	for n := max(q.Len()-limit, 1); n <= q.Len()+limit; n++ {
+		for _, f := range s.sizes[n] {
+			if n < q.Len() && f.Within(q) || n > q.Len() && q.Within(f) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// dense says that a small set may well have pivots: then each basis looks for sets
+// with one, which are not worth the time where there are few.
+func (s *space) dense() bool {
+	return 50*s.h.limit()*len(s.bases[0].facts) > s.h.options.Participants
+}
+
 // trial is what a basis says of a set.
 type trial struct {
 	rest      *rest
@@ -95,7 +118,7 @@ func (s *space) try(i int, b *basis, q *Set, sk sketch) (t trial) {
 	if t.explained = t.rest.sketch.nonzero() == 0; t.explained {
 		return t
 	}
-	if t.exposes = b.few(t.rest, s.h.limit()); t.exposes {
+	if t.exposes = b.few(t.rest, s.h.limit()) || s.dense() && b.nearly(t.rest, s.h.limit()); t.exposes {
 		return t
 	}
 	for _, left := range s.left[i] {
@@ -155,6 +178,7 @@ func (s *space) recall(q *Set, sk sketch) {
 
 func (s *space) remember(st step) {
 	s.shown[st.sketch.print()] = true
+	s.sizes[st.set.Len()] = append(s.sizes[st.set.Len()], st.set)
 	s.log = append(s.log, st)
 }
 
@@ -206,6 +230,13 @@ func (b *basis) meets(q *Set) bool {
 	return false
 }
 
+// shorten makes pending lines rows where every rest is compared with each of them.
+func (s *space) shorten() {
+	if s.dense() && len(s.bases[0].pending) > 3 {
+		s.each(func(_ int, b *basis) { b.settle() })
+	}
+}
+
 func (s *space) mark() int { return len(s.log) }
 
 // undo forgets what was shown since a mark.
@@ -213,6 +244,8 @@ func (s *space) undo(mark int) {
 	for n := len(s.log) - 1; n >= mark; n-- {
 		st := s.log[n]
 		delete(s.shown, st.sketch.print())
+		same := s.sizes[st.set.Len()]
+		s.sizes[st.set.Len()] = same[:len(same)-1]
 		if !st.rank {
 			continue
 		}
@@ -268,7 +301,9 @@ func (c *classes) size(p int32) int32 { return c.sizes[c.of[p]] }
 // refine divides every class by a set.
 func (c *classes) refine(q *Set) {
 	in := make([]int32, len(c.sizes))
-	q.Each(func(p int32) { in[c.of[p]]++ })
+	for p := range q.All() {
+		in[c.of[p]]++
+	}
 	to := make([]int32, len(c.sizes))
 	for k, n := range in {
 		to[k] = int32(k)
@@ -278,5 +313,7 @@ func (c *classes) refine(q *Set) {
 			c.sizes = append(c.sizes, n)
 		}
 	}
-	q.Each(func(p int32) { c.of[p] = to[c.of[p]] })
+	for p := range q.All() {
+		c.of[p] = to[c.of[p]]
+	}
 }
