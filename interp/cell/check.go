@@ -17,6 +17,7 @@ import (
 func (k *checking) check() {
 	k.pkg = types.NewPackage("main", "main")
 	k.faults = map[*unit]string{}
+	k.unexported = false
 	k.keepVariables()
 	declared := k.declared()
 	for name, g := range k.live {
@@ -148,6 +149,10 @@ func (k *checking) declareKept() {
 // adjust takes in what the check has shown to depend on the cell, and says
 // whether to check again.
 func (k *checking) adjust() bool {
+	if k.unexported && k.keyLiterals() {
+		return true
+	}
+	k.errs.simplify()
 	if again := k.dropFaulty(); again {
 		return true
 	}
@@ -167,6 +172,55 @@ func (k *checking) adjust() bool {
 		return true
 	}
 	return k.nameColumns()
+}
+
+// keyLiterals writes the fields' names into literals of structs of earlier cells,
+// T{1} as T{n: 1}: go/types takes each cell for a package of its own and another
+// package's fields, as far as they are not exported, can only be given by name.
+func (k *checking) keyLiterals() (changed bool) {
+	for _, f := range k.files(false) {
+		ast.Inspect(f, func(n ast.Node) bool {
+			if lit, ok := n.(*ast.CompositeLit); ok && k.keyLiteral(lit) {
+				changed = true
+			}
+			return true
+		})
+	}
+	return changed
+}
+
+func (k *checking) keyLiteral(lit *ast.CompositeLit) bool {
+	t := k.info.TypeOf(lit)
+	if t == nil {
+		return false
+	}
+	if p, ok := t.Underlying().(*types.Pointer); ok { // the type is left out in a list of pointers
+		t = p.Elem()
+	}
+	s, ok := t.Underlying().(*types.Struct)
+	if !ok || s.NumFields() != len(lit.Elts) || !k.earlier(s) {
+		return false
+	}
+	for i, x := range lit.Elts {
+		if _, keyed := x.(*ast.KeyValueExpr); keyed {
+			return false
+		}
+		name := &ast.Ident{NamePos: x.Pos(), Name: s.Field(i).Name()}
+		lit.Elts[i] = &ast.KeyValueExpr{Key: name, Colon: x.Pos(), Value: x}
+	}
+	return len(lit.Elts) > 0
+}
+
+// earlier says whether a struct has fields of an earlier cell's that only a cell
+// may mention, and none that nobody may.
+func (k *checking) earlier(s *types.Struct) (found bool) {
+	for f := range s.Fields() {
+		if f.Name() == "_" {
+			return false
+		}
+		found = found || !f.Exported() && f.Pkg().Path() == "main" && f.Pkg() != k.pkg
+	}
+	return found
 }
 
 // dropFaulty leaves out the declarations of earlier cells that no longer compile.
@@ -250,6 +304,7 @@ func (k *checking) altered() map[string]bool {
 func (k *checking) typeError(err error) {
 	e := err.(types.Error)
 	e.Msg = ownPackage.ReplaceAllString(e.Msg, "")
+	k.unexported = k.unexported || strings.HasPrefix(e.Msg, implicitly)
 	if e.Soft && (strings.Contains(e.Msg, "not used") || strings.Contains(e.Msg, "declared and not")) {
 		return
 	}

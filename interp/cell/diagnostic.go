@@ -69,6 +69,21 @@ func (e *Errors) add(line, column int, format string, args ...any) {
 	e.Diagnostics = append(e.Diagnostics, Diagnostic{line, column, fmt.Sprintf(format, args...)})
 }
 
+// implicitly begins a mistake that is none of the cell's: fields of an earlier cell's
+// struct can be given without names (keyLiterals).
+const implicitly = "implicit assignment to unexported field"
+
+// simplify leaves out that fields cannot be given without names where their number
+// is wrong.
+func (e *Errors) simplify() {
+	for _, d := range e.Diagnostics {
+		if strings.Contains(d.Message, "values in struct literal") {
+			e.Diagnostics = slices.DeleteFunc(e.Diagnostics, func(d Diagnostic) bool { return strings.HasPrefix(d.Message, implicitly) })
+			return
+		}
+	}
+}
+
 // sorted orders the mistakes and drops repetitions.
 func (e *Errors) sorted() *Errors {
 	slices.SortStableFunc(e.Diagnostics, func(a, b Diagnostic) int {

@@ -25,14 +25,15 @@ type checking struct {
 	whole bool          // the cell is a whole program
 	specs map[string]*ast.ImportSpec
 
-	own      []*unit           // the cell's declarations
-	tops     []*ast.Ident      // variables that the statements define
-	included map[*unit]bool    // of earlier cells, to be checked again
-	kept     map[string]string // types of variables that declarations see, as source
-	dropped  map[string]string // declarations of earlier cells that no longer compile, and why
-	named    bool              // columns have been given their variables' names
-	faults   map[*unit]string  // of this round
-	again    []*ast.File       // of what is included
+	own        []*unit           // the cell's declarations
+	tops       []*ast.Ident      // variables that the statements define
+	included   map[*unit]bool    // of earlier cells, to be checked again
+	kept       map[string]string // types of variables that declarations see, as source
+	dropped    map[string]string // declarations of earlier cells that no longer compile, and why
+	named      bool              // columns have been given their variables' names
+	faults     map[*unit]string  // of this round
+	unexported bool              // a literal gives fields of an earlier cell without their names
+	again      []*ast.File       // of what is included
 
 	pkg  *types.Package
 	vars *ast.File // declares what is kept
