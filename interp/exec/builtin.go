@@ -269,6 +269,10 @@ func (x *Executor) deferredBuiltin(b *ssa.Builtin, common *ssa.CallCommon) func(
 		return func(*machine, []any) {}
 	case "clear":
 		return func(_ *machine, args []any) { clearAll(args[0]) }
+	case "copy":
+		return func(_ *machine, args []any) { reflect.Copy(reflect.ValueOf(args[0]), reflect.ValueOf(args[1])) }
+	case "panic":
+		return func(_ *machine, args []any) { panic(&Panic{Value: panicValue(args[0])}) }
 	}
 	return nil
 }

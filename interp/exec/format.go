@@ -47,6 +47,10 @@ func (p *printer) value(r *rtype, a any, depth int, exported bool) {
 	}
 	switch t := r.typ.Underlying().(type) {
 	case *types.Basic:
+		if !prints(t, p.verb) {
+			p.text(box{r, a}.badVerb(p.verb))
+			return
+		}
 		p.leaf(plainBasic(a))
 	case *types.Struct:
 		p.structs(r, t, reflect.ValueOf(a), depth, exported)
@@ -61,6 +65,34 @@ func (p *printer) value(r *rtype, a any, depth int, exported bool) {
 	default: // functions and channels
 		p.address(r, a)
 	}
+}
+
+// prints says whether a basic type has the verb (fmt's print.go, fmtBool and so on).
+func prints(t *types.Basic, verb rune) bool {
+	verbs := "vbgGxXfFeE"
+	switch {
+	case t.Info()&types.IsBoolean != 0:
+		verbs = "vt"
+	case t.Info()&types.IsString != 0:
+		verbs = "vsxXq"
+	case t.Info()&types.IsInteger != 0:
+		verbs = "vbdoOxXcqU"
+	}
+	return strings.ContainsRune(verbs, verb)
+}
+
+// badVerb is fmt's complaint of a verb that the value's type has not: the value is
+// written without its methods.
+func (b box) badVerb(verb rune) string {
+	return "%!" + string(verb) + "(" + b.t.goName() + "=" + fmt.Sprint(bare{b}) + ")"
+}
+
+// bare is a box that is printed without its own methods.
+type bare struct{ box }
+
+func (b bare) Format(s fmt.State, verb rune) {
+	p := &printer{State: s, verb: verb, format: fmt.FormatString(s, verb)}
+	p.value(b.t, b.v, 0, false)
 }
 
 // pure prints a value that fmt itself can print, where it stands inside another.

@@ -8,7 +8,10 @@ import (
 	"io"
 	"math"
 	"reflect"
+	"slices"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/tools/go/ssa"
 )
@@ -59,12 +62,14 @@ var specials = map[string]special{}
 
 func init() {
 	for name, f := range map[string]special{
-		"fmt.Print":    func(m *machine, a []any) { m.wrote(fmt.Fprint(m.x.Stdout, list(a[0])...)) },
+		"fmt.Print":    func(m *machine, a []any) { m.wrote(io.WriteString(m.x.Stdout, sprint(list(a[0])))) },
 		"fmt.Println":  func(m *machine, a []any) { m.wrote(fmt.Fprintln(m.x.Stdout, list(a[0])...)) },
 		"fmt.Printf":   func(m *machine, a []any) { m.wrote(fmt.Fprint(m.x.Stdout, sprintf(a[0], a[1]))) },
 		"fmt.Sprintf":  func(m *machine, a []any) { m.rs[0] = sprintf(a[0], a[1]) },
 		"fmt.Fprintf":  func(m *machine, a []any) { m.fprint(a[0], sprintf(a[1], a[2])) },
-		"fmt.Fprint":   func(m *machine, a []any) { m.fprint(a[0], fmt.Sprint(list(a[1])...)) },
+		"fmt.Fprint":   func(m *machine, a []any) { m.fprint(a[0], sprint(list(a[1]))) },
+		"fmt.Sprint":   func(m *machine, a []any) { m.rs[0] = sprint(list(a[0])) },
+		"fmt.Append":   func(m *machine, a []any) { m.ra[0] = append(a[0].([]byte), sprint(list(a[1]))...) },
 		"fmt.Fprintln": func(m *machine, a []any) { m.fprint(a[0], fmt.Sprintln(list(a[1])...)) },
 		"fmt.Appendf":  func(m *machine, a []any) { m.ra[0] = append(a[0].([]byte), sprintf(a[1], a[2])...) },
 		"fmt.Errorf":   errorf,
@@ -115,41 +120,179 @@ func sprintf(format, args any) string {
 	return fmt.Sprintf(f, a...)
 }
 
-// typeVerbs replaces each %T and %p of a boxed argument by a %s.
+// typeVerbs replaces each %T and %p of a boxed argument by a %s, and boxed widths by
+// plain ones. A format with explicit indexes is written with an index everywhere:
+// arguments that stand in for others come behind the last.
 func typeVerbs(format string, args []any) (string, []any) {
-	boxed := false
-	for _, a := range args {
-		_, ok := a.(box)
-		boxed = boxed || ok
-	}
-	if !boxed || !strings.ContainsAny(format, "Tp") || strings.ContainsAny(format, "*[") {
+	if !strings.ContainsAny(format, "Tp*") || !slices.ContainsFunc(args, isBox) {
 		return format, args
 	}
-	args = append([]any(nil), args...)
-	b := []byte(format)
-	n := 0
-	for i := 0; i < len(b); i++ {
-		if b[i] != '%' {
+	d := &directives{text: format, args: slices.Clone(args), indexed: strings.Contains(format, "[")}
+	for d.at < len(d.text) {
+		if d.text[d.at] != '%' {
+			d.copy(1)
 			continue
 		}
-		for i++; i < len(b) && strings.IndexByte("+-# 0123456789.", b[i]) >= 0; i++ {
-		}
-		if i == len(b) || b[i] == '%' {
-			continue
-		}
-		if n < len(args) {
-			if v, ok := args[n].(box); ok {
-				switch b[i] {
-				case 'T':
-					b[i], args[n] = 's', v.t.goName()
-				case 'p':
-					b[i], args[n] = 's', fmt.Sprintf("%p", v.v)
-				}
-			}
-		}
-		n++
+		d.copy(1)
+		d.directive()
 	}
-	return string(b), args
+	return d.out.String(), d.args
+}
+
+func isBox(a any) bool { _, ok := a.(box); return ok }
+
+// directives rewrites a format as fmt's doPrintf reads it.
+type directives struct {
+	text    string
+	at      int
+	out     strings.Builder
+	args    []any
+	next    int  // the argument that the next verb takes
+	indexed bool // the format has explicit indexes
+	bad     bool // one of the directive's is no index
+}
+
+func (d *directives) copy(n int) {
+	d.out.WriteString(d.text[d.at : d.at+n])
+	d.at += n
+}
+
+func (d *directives) run(set string) {
+	for d.at < len(d.text) && strings.IndexByte(set, d.text[d.at]) >= 0 {
+		d.copy(1)
+	}
+}
+
+func (d *directives) peek(c byte) bool { return d.at < len(d.text) && d.text[d.at] == c }
+
+func (d *directives) directive() {
+	d.bad = false
+	d.run("+-# 0")
+	d.index()
+	d.star()
+	d.run("0123456789")
+	if d.peek('.') {
+		d.copy(1)
+		d.index()
+		d.star()
+		d.run("0123456789")
+	}
+	d.index()
+	if d.at == len(d.text) {
+		return
+	}
+	if d.peek('%') {
+		d.copy(1)
+		return
+	}
+	if d.bad {
+		d.copy(1)
+		return
+	}
+	verb := d.text[d.at]
+	if b, ok := d.operand().(box); ok && (verb == 'T' || verb == 'p') {
+		if verb == 'T' {
+			d.instead(b.t.goName())
+		} else {
+			d.instead(b.address())
+		}
+		d.out.WriteByte('s')
+		d.at++
+		d.next++
+		return
+	}
+	d.instead(nil)
+	d.next++
+	_, n := utf8.DecodeRuneInString(d.text[d.at:])
+	d.copy(n)
+}
+
+// index takes an explicit index off.
+func (d *directives) index() {
+	if !d.peek('[') {
+		return
+	}
+	digits, _, ok := strings.Cut(d.text[d.at+1:], "]")
+	if !ok {
+		d.bad = true
+		d.copy(1)
+		return
+	}
+	n, err := strconv.Atoi(digits)
+	if err != nil || n < 1 || n > len(d.args) {
+		d.bad = true
+		d.copy(len(digits) + 2)
+		return
+	}
+	d.next = n - 1
+	d.at += len(digits) + 2
+}
+
+// address is what %p prints.
+func (b box) address() string {
+	switch reflect.ValueOf(b.v).Kind() {
+	case reflect.Pointer, reflect.Map, reflect.Chan, reflect.Slice, reflect.Func, reflect.UnsafePointer:
+		return fmt.Sprintf("%p", b.v)
+	}
+	return b.badVerb('p')
+}
+
+func (d *directives) star() {
+	if !d.peek('*') {
+		return
+	}
+	var width any
+	if b, ok := d.operand().(box); ok {
+		width = plainBasic(b.v)
+	}
+	d.instead(width)
+	d.copy(1)
+	d.next++
+	d.index()
+}
+
+func (d *directives) operand() any {
+	if d.next < len(d.args) {
+		return d.args[d.next]
+	}
+	return nil
+}
+
+// instead has the next verb take another value, or its own when v is nil.
+func (d *directives) instead(v any) {
+	switch {
+	case !d.indexed && v != nil:
+		d.args[d.next] = v
+	case d.indexed && v != nil:
+		d.args = append(d.args, v)
+		fmt.Fprintf(&d.out, "[%d]", len(d.args))
+	case d.indexed && d.next < len(d.args):
+		fmt.Fprintf(&d.out, "[%d]", d.next+1)
+	}
+}
+
+// sprint is fmt.Sprint, which writes a space between two values when neither is a
+// string: values of declared types are boxes, whose kind fmt does not see.
+func sprint(args []any) string {
+	if !slices.ContainsFunc(args, func(a any) bool { return isBox(a) && isText(a) }) {
+		return fmt.Sprint(args...)
+	}
+	var b strings.Builder
+	for i, a := range args {
+		if i > 0 && !isText(a) && !isText(args[i-1]) {
+			b.WriteByte(' ')
+		}
+		fmt.Fprint(&b, a)
+	}
+	return b.String()
+}
+
+// isText says whether the kind of a value is string.
+func isText(a any) bool {
+	if b, ok := a.(box); ok {
+		return b.t.bank == strs
+	}
+	return a != nil && reflect.TypeOf(a).Kind() == reflect.String
 }
 
 func errorf(m *machine, a []any) {
