@@ -16,7 +16,10 @@ import (
 // disagreement runs a program and says how it differs from what the compiler made
 // it print; refused says that it was not run.
 func disagreement(text, want string) (difference string, refused error) {
-	nb := open()
+	return open().disagreement(text, want)
+}
+
+func (nb *notebook) disagreement(text, want string) (difference string, refused error) {
 	timer := time.AfterFunc(time.Minute, nb.exec.Stop)
 	defer timer.Stop()
 	got, err := nb.run(text)
@@ -71,29 +74,61 @@ func TestRandomPrograms(t *testing.T) {
 	}
 }
 
+// Random programs are compiled by the real compiler in batches, as functions of one
+// program: linking and the library's instances cost as much as hundreds of them. Here
+// each is a cell, and some tens share a notebook, whose first cell is the prelude.
+const batch, tens = 500, 25
+
 // compareRandom compares n programs; each disagreement is an error of the test.
 func compareRandom(t *testing.T, n int, seed uint64) (wrong, refused int) {
-	const batch = 500
 	for from := 0; from < n; from += batch {
-		programs := map[string]string{}
-		for i := from; i < min(from+batch, n); i++ {
-			programs[fmt.Sprintf("seed %d", seed+uint64(i))] = program(seed + uint64(i))
+		w, r := compareBatch(t, seed+uint64(from), min(batch, n-from))
+		wrong, refused = wrong+w, refused+r
+		if os.Getenv("LONG") != "" {
+			fmt.Printf("%d programs, %d refused, %d wrong\n", from+batch, refused, wrong)
 		}
-		wanted := together(t, prelude, programs)
-		for name, text := range programs {
-			difference, refusal := disagreement(prelude+text, wanted[name])
-			if refusal != nil {
-				refused++
-				t.Logf("%s is refused: %v", name, refusal)
+	}
+	return wrong, refused
+}
+
+func compareBatch(t *testing.T, seed uint64, n int) (wrong, refused int) {
+	var bodies []string
+	var decls strings.Builder
+	for i := range n {
+		d, body := program(seed + uint64(i))
+		decls.WriteString(d)
+		bodies = append(bodies, body)
+	}
+	wanted := together(t, prelude+decls.String(), bodies)
+	var nb *notebook
+	for i, body := range bodies {
+		if i%tens == 0 {
+			nb = open()
+			if _, err := nb.run(strings.TrimPrefix(prelude, "package main\n")); err != nil {
+				t.Fatal(err)
 			}
-			if difference != "" {
-				wrong++
-				t.Errorf("%s: %s", name, difference)
-				if dir := os.Getenv("KEEP"); dir != "" {
-					write(t, dir+"/"+strings.ReplaceAll(name, " ", "_")+".go", prelude+text)
-				}
+		}
+		d, _ := program(seed + uint64(i))
+		difference, refusal := nb.disagreement(asCell(d, body, i), wanted[i])
+		if refusal != nil {
+			refused++
+			t.Logf("seed %d is refused: %v", seed+uint64(i), refusal)
+		}
+		if difference != "" {
+			wrong++
+			t.Errorf("seed %d: %s", seed+uint64(i), difference)
+			if dir := os.Getenv("KEEP"); dir != "" {
+				write(t, fmt.Sprintf("%s/%d.go", dir, seed+uint64(i)), prelude+d+"func main() {\n"+body+"}\n")
 			}
 		}
 	}
 	return wrong, refused
+}
+
+// asCell is a program as a cell: its statements at the top level, or in a function.
+func asCell(decls, body string, i int) string {
+	if i%2 == 0 {
+		return decls + body
+	}
+	return fmt.Sprintf("%sfunc main%d() {\n%s}\nmain%d()\n", decls, i, body, i)
 }

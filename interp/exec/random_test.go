@@ -8,8 +8,8 @@ import (
 
 // generator writes random well-typed programs that print what they compute. A
 // program ends: loops are bounded and functions call only earlier ones. It does
-// not print what Go leaves open: the order of a map, addresses, what a conversion
-// of a float that does not fit yields.
+// not print what Go leaves open: the order of a map, addresses, how much append
+// allocates, what a conversion of a float that does not fit yields.
 type generator struct {
 	*rand.Rand
 	b      strings.Builder
@@ -38,19 +38,31 @@ type function struct {
 }
 
 var intTypes = []string{"int", "int8", "int16", "int32", "int64", "uint", "uint8", "uint16", "uint32", "uint64"}
-var basicTypes = append([]string{"float64", "float32", "string", "bool", "Named", "Kind"}, intTypes...)
+var basicTypes = append([]string{"float64", "float32", "string", "bool", "Named", "Kind", "Temp", "Weekday"}, intTypes...)
 var compositeTypes = []string{"[]int", "[]string", "[]Point", "map[string]int", "map[int]string", "Point", "*Point", "[3]int", "[2]Point", "func(int) int", "Shape", "any", "error", "Pair[int, string]", "Pair[string, Point]", "[]float64", "map[Point]int", "[][]int", "List[int]", "*Node"}
 
 // prelude is the declarations that every program uses.
 const prelude = `package main
 
 import (
+	"bytes"
+	"cmp"
+	"container/heap"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
+	"math"
+	"math/bits"
+	"math/rand/v2"
+	"regexp"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
+	"sync"
+	"time"
 )
 
 type Named int8
@@ -127,7 +139,7 @@ func apply[T, U any](xs []T, f func(T) U) []U {
 	for _, x := range xs {
 		out = append(out, f(x))
 	}
-	return out
+	return slices.Clip(out)
 }
 
 func reduce[T, A any](xs []T, a A, f func(A, T) A) A {
@@ -163,33 +175,31 @@ func keys(m map[string]int) []string {
 		out = append(out, k)
 	}
 	sort.Strings(out)
-	return out
+	return slices.Clip(out)
 }
 
 var _ = errors.New
 var _ = maps.Keys[map[string]int]
 var _ = slices.Max[[]int]
 var _ = strings.ToUpper
+` + morePrelude
 
-`
-
-// program is the seed'th program, without the prelude.
-func program(seed uint64) string {
+// program is the seed'th program, without the prelude: its functions, and the
+// statements that it runs. Names of its functions are its own.
+func program(seed uint64) (decls, body string) {
 	g := &generator{Rand: rand.New(rand.NewPCG(seed, 7)), seed: seed}
-	for range 1 + g.IntN(3) {
+	for range 1 + g.IntN(2) {
 		g.function()
 	}
-	g.line("func main() {")
-	g.indent++
+	decls = g.b.String()
+	g.b.Reset()
 	g.vars = nil
-	g.budget = 12 + g.IntN(18)
+	g.budget = 6 + g.IntN(14)
 	g.block(g.budget)
 	for _, x := range g.vars {
 		g.print(x)
 	}
-	g.indent--
-	g.line("}")
-	return g.b.String()
+	return decls, g.b.String()
 }
 
 func (g *generator) line(format string, args ...any) {
@@ -256,7 +266,7 @@ func (g *generator) declare(typ string) variable {
 	case 0:
 		g.line("var %s %s = %s", x.name, typ, g.expr(typ, 3))
 	case 1:
-		if typ == "*Point" || typ == "func(int) int" || strings.HasPrefix(typ, "map") {
+		if typ == "*Point" || typ == "func(int) int" || typ == "Shape" || typ == "error" || strings.HasPrefix(typ, "map") {
 			g.line("var %s %s = %s", x.name, typ, g.expr(typ, 3))
 		} else {
 			g.line("var %s %s", x.name, typ)
@@ -299,7 +309,7 @@ func (g *generator) statement() {
 		g.declare(g.basic())
 		return
 	}
-	switch g.IntN(24) {
+	switch g.IntN(36) {
 	case 0, 1, 2, 3:
 		g.declare(g.typ())
 	case 4, 5, 6:
@@ -338,6 +348,8 @@ func (g *generator) statement() {
 		g.generics()
 	case 23:
 		g.constants()
+	default:
+		g.line("%s", g.form(pick(g, forms), 2))
 	}
 }
 
@@ -560,7 +572,7 @@ func (g *generator) slicing() {
 	}
 	switch g.IntN(7) {
 	case 0:
-		g.line("%s = append(%s, %s, %s)", x, x, g.expr("int", 2), g.expr("int", 1))
+		g.line("%s = slices.Clip(append(%s, %s, %s))", x, x, g.expr("int", 2), g.expr("int", 1))
 	case 1:
 		g.line("if len(%s) > 1 { %s = %s[1:len(%s)-%d] }", x, x, x, x, g.IntN(2))
 	case 2:
@@ -573,7 +585,7 @@ func (g *generator) slicing() {
 		g.line("fmt.Println(copy(%s, %s), %s)", x, g.expr("[]int", 2), x)
 	case 6:
 		y := g.name()
-		g.line("%s := append([]int(nil), %s...); clear(%s); fmt.Println(%s, slices.Contains(%s, 0))", y, x, y, y, x)
+		g.line("%s := slices.Clip(append([]int(nil), %s...)); clear(%s); fmt.Println(%s, slices.Contains(%s, 0))", y, x, y, y, x)
 		g.vars = append(g.vars, variable{y, "[]int", false})
 	}
 }
@@ -725,9 +737,9 @@ func (g *generator) function() {
 		}
 	}
 	g.line("func %s(%s) (%s) {", f.name, strings.Join(params, ", "), strings.Join(results, ", "))
-	g.budget = 8
+	g.budget = 6
 	g.function1(func() {
-		g.block(6)
+		g.block(4)
 		if named && len(results) > 0 && g.IntN(2) == 0 {
 			r, _, _ := strings.Cut(results[0], " ")
 			g.line("defer func() { %s = %s }()", r, g.expr(f.results[0], 1))
@@ -765,6 +777,9 @@ func (g *generator) expr(typ string, depth int) string {
 		return g.leaf(typ)
 	}
 	e := func(t string) string { return g.expr(t, depth-1) }
+	if list := termForms[typ]; list != nil && g.IntN(3) == 0 {
+		return "(" + g.form(pick(g, list), depth) + ")"
+	}
 	switch {
 	case isInt(typ):
 		return g.integer(typ, depth)
@@ -807,6 +822,10 @@ func (g *generator) expr(typ string, depth int) string {
 		return "string([]byte(" + e("string") + "))"
 	case "Kind":
 		return "Kind(" + e("string") + ")"
+	case "Temp":
+		return "Temp(" + e("float64") + ")"
+	case "Weekday":
+		return "Weekday(" + e("int8") + ")"
 	}
 	return g.composite(typ, e)
 }
@@ -859,6 +878,10 @@ func (g *generator) leaf(typ string) string {
 		return pick(g, []string{"v(true)", "v(false)"})
 	case "Kind":
 		return fmt.Sprintf("Kind(%q)", pick(g, []string{"", "k", "long"}))
+	case "Temp":
+		return pick(g, []string{"Temp(36.6)", "Temp(-1)"})
+	case "Weekday":
+		return pick(g, []string{"Sunday", "Tuesday", "Weekday(7)"})
 	}
 	return g.composite(typ, g.leaf)
 }
