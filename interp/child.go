@@ -22,6 +22,7 @@ type child struct {
 	process *os.Process
 	out     *text
 	err     *text
+	trouble *text       // what the process says itself, before it is confined and when it dies
 	ends    []io.Closer // ours of the pipes
 	dead    chan struct{}
 	status  atomic.Pointer[os.ProcessState]
@@ -78,10 +79,11 @@ func (c *child) start() (*exec.Cmd, error) {
 		}
 	}()
 	out, err1 := pipe(true)
-	errs, err2 := pipe(true)
+	trouble, err2 := pipe(true)
 	to, err3 := pipe(false)
 	from, err4 := pipe(true)
-	if err := errors.Join(err1, err2, err3, err4); err != nil {
+	errs, err5 := pipe(true)
+	if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
 		return nil, err
 	}
 	cmd := &exec.Cmd{
@@ -98,7 +100,7 @@ func (c *child) start() (*exec.Cmd, error) {
 		return nil, err
 	}
 	c.process = cmd.Process
-	c.out, c.err = follow(out), follow(errs)
+	c.out, c.err, c.trouble = follow(out, maxText), follow(errs, maxText), follow(trouble, maxTrouble)
 	c.Channel = speaker.NewChannel(from, to)
 	return cmd, nil
 }
@@ -113,7 +115,7 @@ func (c *child) awaitReady() error {
 	var e speaker.Event
 	if err := c.Receive(&e); err != nil || e.Ready == nil {
 		c.kill()
-		return fmt.Errorf("the speaker could not be confined and was not started: %s", strings.TrimSpace(c.err.until(0)))
+		return fmt.Errorf("the speaker could not be confined and was not started: %s", strings.TrimSpace(c.trouble.until(0)))
 	}
 	c.layers = *e.Ready
 	return confined(c.process.Pid)
@@ -142,6 +144,7 @@ func (c *child) kill() {
 	<-c.dead
 	c.out.await()
 	c.err.await()
+	c.trouble.await()
 	for _, e := range c.ends {
 		e.Close()
 	}
@@ -161,8 +164,11 @@ type text struct {
 // maxText is how much of a cell's text on one stream is kept.
 const maxText = 8 << 20
 
-func follow(r io.Reader) *text {
-	t := &text{kept: maxText}
+// maxTrouble is how much of a dying process's own words is kept: the first are why.
+const maxTrouble = 4 << 10
+
+func follow(r io.Reader, keep int) *text {
+	t := &text{kept: keep}
 	t.more.L = &t.mu
 	go func() {
 		b := make([]byte, 1<<16)

@@ -370,17 +370,29 @@ func (r *running) answer(ctx context.Context, a *speaker.Ask) speaker.Answer {
 	return speaker.Answer{Error: &speaker.Failure{Kind: speaker.Internal, Text: err.Error()}}
 }
 
-// death says how the speaker died, in words for an analyst. What the runtime
-// wrote when it threw names no data: there is none in the process.
+// death says how the speaker died, in words for an analyst. What the runtime wrote
+// is read for its reason only: the rest is the host's stack.
 func (r *running) death() error {
 	r.child.kill()
 	r.flush(0, 0)
-	state := r.child.status.Load()
-	switch {
-	case state == nil:
-		return errors.New("the process that runs cells ended")
-	case strings.Contains(state.String(), "killed"), strings.Contains(state.String(), "bad system call"):
-		return fmt.Errorf("the process that runs cells was ended (%s)", state)
+	const ended = "the process that runs cells ended"
+	trouble := r.child.trouble.until(0)
+	for _, reason := range reasons {
+		if strings.Contains(trouble, reason.said) {
+			return errors.New(ended + ": " + reason.means)
+		}
 	}
-	return errors.New("the process that runs cells ended: out of memory, a stack overflow, or a panic in a goroutine")
+	if state := r.child.status.Load(); state != nil && !state.Exited() {
+		return fmt.Errorf("%s (%s)", ended, state)
+	}
+	return errors.New(ended)
+}
+
+// reasons are what the runtime says when it ends a process.
+var reasons = []struct{ said, means string }{
+	{"out of memory", "out of memory"},
+	{"cannot allocate memory", "out of memory"},
+	{"stack overflow", "calls nest too deep"},
+	{"stack exceeds", "calls nest too deep"},
+	{"concurrent map", "goroutines used a map at the same time"},
 }

@@ -128,9 +128,12 @@ func TestInterruptKeepsVariables(t *testing.T) {
 func TestDeath(t *testing.T) {
 	s := start(t)
 	run(t, s, 1, "kept := 1")
-	_, f := run(t, s, 2, "import \"strings\"\nvar hold []string\nfor { hold = append(hold, strings.Repeat(\"x\", 1<<26)) }")
-	if f == nil || !strings.Contains(f.Text, "kept") {
+	out, f := run(t, s, 2, "println(\"on standard error\")\nvar hold []string\nfor { hold = append(hold, strings.Repeat(\"x\", 1<<26)) }")
+	if f == nil || f.Text != "the process that runs cells ended: out of memory; lost with it: kept" {
 		t.Fatalf("%+v", f)
+	}
+	if out != "on standard error\n" {
+		t.Errorf("the cell prints what it did not: %.200q", out)
 	}
 	if out, f := run(t, s, 3, "1 + 1"); out != "= 2\n" || f != nil {
 		t.Fatalf("afterwards: %q %+v", out, f)

@@ -39,7 +39,7 @@ func Main() error {
 	s := newSpeaker()
 	layers, err := confine.Apply(confine.Limits{
 		Read:   []int{0, FromSession},
-		Write:  []int{1, 2, ToSession},
+		Write:  []int{1, 2, ToSession, CellErrors},
 		Memory: 2 * Memory,
 	})
 	if err != nil {
@@ -72,7 +72,7 @@ func newSpeaker() *speaker {
 	s := &speaker{
 		Channel: NewChannel(os.NewFile(FromSession, "from session"), os.NewFile(ToSession, "to session")),
 		out:     &counter{w: os.Stdout},
-		err:     &counter{w: os.Stderr},
+		err:     &counter{w: os.NewFile(CellErrors, "cells' standard error")},
 		runs:    make(chan Run),
 		answers: make(chan Answer),
 		results: map[plan.ID]*plan.Result{},

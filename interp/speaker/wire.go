@@ -13,11 +13,14 @@ import (
 	"weir/datasets/plan"
 )
 
-// The descriptors of a speaker: text on the standard ones, messages on two pipes
-// of their own, so that nothing a cell prints can be taken for one.
+// The descriptors of a speaker: what cells print on standard output goes there;
+// messages, and what cells print on standard error, have pipes of their own. So
+// nothing that a cell prints can be taken for a message, nor what the Go runtime
+// writes on standard error when it dies for a cell's text.
 const (
 	FromSession = 3 // messages to the speaker
 	ToSession   = 4 // messages from it
+	CellErrors  = 5 // the cells' standard error
 )
 
 // Command is a message to the speaker. Exactly one field is set.
