@@ -19,12 +19,12 @@ func (k *checking) check() {
 	k.faults = map[*unit]string{}
 	k.unexported = false
 	k.keepVariables()
-	declared := k.declared()
-	for name, g := range k.live {
-		if !declared[name] && k.dropped[name] == "" {
-			k.pkg.Scope().Insert(g.object)
-		}
+	k.again = nil
+	for u := range k.included {
+		k.again = append(k.again, k.unitFile(u))
 	}
+	slices.SortFunc(k.again, func(a, b *ast.File) int { return int(a.Package - b.Package) })
+	k.insertLive()
 	k.info = &types.Info{
 		Types:        map[ast.Expr]types.TypeAndValue{},
 		Defs:         map[*ast.Ident]types.Object{},
@@ -36,12 +36,25 @@ func (k *checking) check() {
 		FileVersions: map[*ast.File]string{},
 	}
 	conf := types.Config{Importer: k.importer, GoVersion: goVersion, Error: k.typeError, Sizes: types.SizesFor("gc", "amd64")}
-	k.again = nil
-	for u := range k.included {
-		k.again = append(k.again, k.unitFile(u))
-	}
-	slices.SortFunc(k.again, func(a, b *ast.File) int { return int(a.Package - b.Package) })
 	types.NewChecker(&conf, k.fset, k.pkg, k.info).Files(k.files(true))
+}
+
+// insertLive makes the live names that the cell mentions known. A package's scope
+// lives as long as any object of the package does: it holds no more than needed.
+func (k *checking) insertLive() {
+	declared := k.declared()
+	for _, f := range k.files(true) {
+		ast.Inspect(f, func(n ast.Node) bool {
+			id, ok := n.(*ast.Ident)
+			if !ok || declared[id.Name] || k.dropped[id.Name] != "" {
+				return true
+			}
+			if g := k.live[id.Name]; g != nil {
+				k.pkg.Scope().Insert(g.object)
+			}
+			return true
+		})
+	}
 }
 
 // goVersion is the language that cells are written in.

@@ -27,7 +27,7 @@ func (c *compiler) call(in *ssa.Call) func(*frame) {
 	}
 	at := in.Pos()
 	if fn, ok := common.Value.(*ssa.Function); ok {
-		if fn.Synthetic == "package initializer" && len(fn.Blocks) == 0 {
+		if fn.Synthetic == "package initializer" && len(fn.Blocks) == 0 && c.x.slots[fn] == nil {
 			return nil // compiled in, and initialised
 		}
 		if h, promoted := c.promoted(fn, common); h != nil {

@@ -44,6 +44,7 @@ func (x *Executor) compile(fn *ssa.Function) *code {
 	for i, b := range fn.Blocks {
 		c.block(b, &c.code.blocks[i])
 	}
+	c.regs, c.multi, c.fused = nil, nil, nil // closures that hold c hold no instructions
 	return c.code
 }
 

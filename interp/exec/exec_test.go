@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"runtime"
+	"strings"
 	"testing"
 
 	"weir/interp/cell"
@@ -50,6 +52,79 @@ func (nb *notebook) run(text string) (string, error) {
 		fmt.Fprintf(&nb.out, "= %s\n", text)
 	}
 	return nb.out.String(), err
+}
+
+// TestRefusedChangesNothing: a cell that is refused while it is loaded leaves
+// variables and functions as they were.
+func TestRefusedChangesNothing(t *testing.T) {
+	nb := open()
+	results := strings.Repeat("int, ", 40) + "int"
+	for _, c := range []struct{ text, want string }{
+		{"x := 1\nfunc f() int { return x }", ""},
+		{"x := \"text\"\nfunc f() string { return x }\nfunc many() (" + results + ") { return " + strings.Repeat("0, ", 40) + "0 }", "refused"},
+		{"x + f()", "= 2\n"},
+		{"x := \"text\"\nx", "= text\n"},
+		{"x := 3\nx", "= 3\n"},
+	} {
+		out, err := nb.run(c.text)
+		if _, refused := err.(*exec.Refusal); refused {
+			out = "refused"
+		}
+		if out != c.want {
+			t.Errorf("%.60q: %q %v, not %q", c.text, out, err, c.want)
+		}
+	}
+}
+
+// cellsOfASession is what a session runs again and again while 500 names are live.
+var cellsOfASession = []string{
+	"x := 1\nx + 1",
+	"func f(n int) int { return n + x1 }\ntotal := 0\nfor i := range 3 { total += f(i) }\ntotal",
+	"type row struct{ a, b int }\nfunc (r row) sum() int { return r.a + r.b }\nrows := []row{{1, 2}}\nrows[0].sum()",
+	"m := map[string][]int{\"a\": {1}}\nfor k, v := range m { fmt.Sprint(k, v) }\nfunc() int { return len(m) }()",
+}
+
+// growth is how many bytes stay of an executed cell, when all that it leaves is
+// replaced by the next of its kind.
+func growth(t testing.TB, cells int) int {
+	nb := open()
+	var vars strings.Builder
+	for i := range 500 {
+		fmt.Fprintf(&vars, "x%d := %d\n", i, i)
+	}
+	runAll := func(n int) {
+		for i := range n {
+			if _, err := nb.run(cellsOfASession[i%len(cellsOfASession)]); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if _, err := nb.run(vars.String()); err != nil {
+		t.Fatal(err)
+	}
+	runAll(100)
+	before := heap()
+	runAll(cells)
+	after := heap()
+	runtime.KeepAlive(nb)
+	return (after - before) / cells
+}
+
+func heap() int {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int(m.HeapAlloc)
+}
+
+// mostGrowth lets a session of 10,000 cells keep a sixth of what it may hold.
+const mostGrowth = 12_000
+
+func TestGrowth(t *testing.T) {
+	if n := growth(t, 800); n > mostGrowth {
+		t.Errorf("%d bytes stay of each cell", n)
+	}
 }
 
 func TestFile(t *testing.T) {

@@ -37,8 +37,8 @@ type Executor struct {
 	named       map[string]*slot // of declared functions and methods
 	globals     map[*ssa.Global]any
 	storage     map[string]variable // of the notebook
-	stale       []*ssa.Global       // of variables that the program being loaded declares again
-	gone        map[*ssa.Global]bool
+	loading     loading
+	spare       *machine // for the next run
 	hosts       map[*ssa.Function]*hostFunc
 	hostMethods map[methodKey]*hostFunc
 	wrappers    map[reflect.Type]bool
@@ -54,7 +54,7 @@ func New(fset *token.FileSet, symbols ...map[string]map[string]reflect.Value) *E
 		byType:   map[types.Type]*rtype{}, byKey: map[string]*rtype{}, recur: map[string]bool{},
 		locals: map[types.Object]int{}, versions: map[types.Object]string{},
 		slots: map[*ssa.Function]*slot{}, named: map[string]*slot{},
-		globals: map[*ssa.Global]any{}, storage: map[string]variable{}, gone: map[*ssa.Global]bool{},
+		globals: map[*ssa.Global]any{}, storage: map[string]variable{},
 		hosts: map[*ssa.Function]*hostFunc{}, hostMethods: map[methodKey]*hostFunc{}, wrappers: map[reflect.Type]bool{},
 	}
 	for _, s := range symbols {
@@ -76,32 +76,47 @@ func interpreted(p *types.Package) bool { return p.Path() == "main" || cell.From
 func (x *Executor) Load(p *cell.Program) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
+			x.letGo(p)
 			err = refusal(r)
 		}
 	}()
+	x.loading = loading{variables: map[string]variable{}}
 	for obj, v := range p.Versions {
 		x.versions[obj] = v
 	}
 	x.imports(p.Package)
-	if p.Vars != nil {
-		x.create(p.Vars, nil, nil)
+	if p.Vars != nil && p.Vars.Scope().Len() > 0 {
+		x.loading.vars = x.create(p.Vars, nil, nil)
 	}
-	pkg := x.create(p.Package, p.Files, p.Info)
-	pkg.Build()
-	x.compileAll(pkg)
-	x.install(pkg)
-	x.letGo()
+	x.loading.pkg = x.create(p.Package, p.Files, p.Info)
+	x.loading.pkg.Build()
+	x.compileAll(x.loading.pkg)
+	x.install(p)
+	x.letGo(p)
 	return nil
 }
 
-// letGo frees the memory of variables that have been declared again with another
-// type, as far as no code holds it.
-func (x *Executor) letGo() {
-	for _, g := range x.stale {
-		delete(x.globals, g)
-		x.gone[g] = true
+// loading is what belongs to the program that is being loaded.
+type loading struct {
+	pkg, vars *ssa.Package
+	variables map[string]variable // that it declares, or declares again with another type
+	functions []*ssa.Function     // that were compiled for it
+}
+
+// letGo frees what was needed to compile the program only. Compiled code holds what
+// it needs; declared functions are found by their names from now on.
+func (x *Executor) letGo(p *cell.Program) {
+	for _, fn := range x.loading.functions {
+		once := fn.Name() == p.Entry || fn.Name() == "init" && p.Main
+		if fn.Parent() != nil || x.slotName(fn) != "" && !once {
+			delete(x.slots, fn)
+		}
+		if fn.Pkg == x.loading.pkg {
+			fn.Blocks, fn.Locals = nil, nil
+		}
 	}
-	x.stale = nil
+	x.byType = map[types.Type]*rtype{}
+	x.loading = loading{}
 }
 
 // refusal makes an error of what compiling panicked with. A fault of go/ssa or of
@@ -168,6 +183,7 @@ func (x *Executor) compileTree(fn *ssa.Function) {
 		return
 	}
 	s.code = x.compile(fn)
+	x.loading.functions = append(x.loading.functions, fn)
 	for _, b := range fn.Blocks {
 		for _, in := range b.Instrs {
 			for _, op := range in.Operands(nil) {
@@ -185,22 +201,24 @@ func (x *Executor) elsewhere(fn *ssa.Function) bool {
 	return x.special(fn) != nil || x.genericSpecial(fn) || ok && obj != nil && hosted(obj) && len(fn.Blocks) == 0
 }
 
-// install makes the package's functions the ones that callers reach.
-func (x *Executor) install(pkg *ssa.Package) {
-	for fn, s := range x.slots {
-		if fn.Pkg != pkg || s.code == nil {
+// install makes the program's functions the ones that callers reach.
+func (x *Executor) install(p *cell.Program) {
+	for _, fn := range x.loading.functions {
+		name := x.slotName(fn)
+		if name == "" || fn.Pkg != x.loading.pkg || fn.Name() == p.Entry {
 			continue
 		}
-		if name := x.slotName(fn); name != "" {
-			if old := x.named[name]; old != nil && old != s {
-				old.fn, old.code = s.fn, s.code
-				x.slots[fn] = old
-				continue
-			}
-			x.named[name] = s
+		s := x.slots[fn]
+		if old := x.named[name]; old != nil {
+			old.fn, old.code = s.fn, s.code
+			s = old
 		}
+		x.named[name] = s
 	}
-	for _, m := range pkg.Members {
+	for name, v := range x.loading.variables {
+		x.storage[name] = v
+	}
+	for _, m := range x.loading.pkg.Members {
 		if t, ok := m.(*ssa.Type); ok {
 			x.refresh(t.Type())
 		}
@@ -252,12 +270,19 @@ func (x *Executor) slotName(fn *ssa.Function) string {
 	return obj.Name() + " " + x.key(obj.Signature())
 }
 
+// slot is the slot of a function: for a declared one of an earlier program, that of
+// its name.
 func (x *Executor) slot(fn *ssa.Function) *slot {
-	s := x.slots[fn]
-	if s == nil {
-		s = &slot{fn: fn}
-		x.slots[fn] = s
+	if s := x.slots[fn]; s != nil {
+		return s
 	}
+	if fn.Pkg != x.loading.pkg {
+		if s := x.named[x.slotName(fn)]; s != nil {
+			return s
+		}
+	}
+	s := &slot{fn: fn}
+	x.slots[fn] = s
 	return s
 }
 
@@ -277,10 +302,10 @@ func (x *Executor) global(g *ssa.Global, at token.Pos) any {
 	if p, ok := x.globals[g]; ok {
 		return p
 	}
-	if x.gone[g] {
-		panic(&Refusal{at, "the variable " + g.Name() + " has been declared again with another type"})
-	}
 	obj := g.Object()
+	if obj != nil && cell.IsNotebookVar(obj) {
+		return x.remembered(g, x.rtype(obj.Type()), at)
+	}
 	var p any
 	switch {
 	case obj != nil && hosted(obj):
@@ -296,9 +321,6 @@ func (x *Executor) global(g *ssa.Global, at token.Pos) any {
 		cell := reflect.New(r.rep) // a copy: cells do not assign to a library's variables
 		cell.Elem().Set(r.cell(x.fromHostType(r)(v)))
 		p = cell.Interface()
-	case obj != nil && cell.IsNotebookVar(obj):
-		r := x.rtype(obj.Type())
-		p = x.remember(obj.Name(), r, g)
 	default:
 		p = reflect.New(x.rtype(deref(g.Type())).rep).Interface()
 	}
@@ -318,12 +340,13 @@ func (x *Executor) Run(p *cell.Program, name string) (err error) {
 	return nil
 }
 
-// forget lets go of a function that runs once, and of those inside it: what still
-// needs them holds them.
+// forget lets go of a function that runs once, and of its text: what is of it and
+// still needed is held by who needs it.
 func (x *Executor) forget(fn *ssa.Function) {
 	delete(x.slots, fn)
-	for _, f := range fn.AnonFuncs {
-		x.forget(f)
+	fn.AnonFuncs = nil
+	if d, ok := fn.Syntax().(*ast.FuncDecl); ok {
+		d.Body.List = nil
 	}
 }
 
@@ -335,7 +358,10 @@ func (x *Executor) begin() *machine {
 	stopped := make(chan struct{})
 	x.shared.stopped.Store(&stopped)
 	x.shared.stopMu.Unlock()
-	m := newMachine(x.shared)
+	m := x.spare
+	if x.spare = nil; m == nil {
+		m = newMachine(x.shared)
+	}
 	m.acquire()
 	m.main = m
 	m.count.Add(1)
@@ -346,6 +372,9 @@ func (x *Executor) begin() *machine {
 func (m *machine) finish(err *error) {
 	if r := recover(); r != nil {
 		*err = m.ended(r)
+	} else if len(m.a) == firstStack {
+		m.ra, m.rs = [maxResults]any{}, [maxResults]string{}
+		m.x.spare = m
 	}
 	m.running--
 	m.count.Add(-1)
@@ -372,21 +401,27 @@ func (x *Executor) Stop() {
 
 // variable is memory that later cells share; one of another type takes its place.
 type variable struct {
-	t       *rtype
-	p       any
-	globals []*ssa.Global // that stand for it
+	t *rtype
+	p any
 }
 
-// remember finds the memory of a variable. When its type is not what it was, the
-// old memory is let go of: only code that was compiled before still holds it.
-func (x *Executor) remember(name string, r *rtype, g *ssa.Global) any {
-	v := x.storage[name]
-	if v.p == nil || v.t != r {
-		x.stale = append(x.stale, v.globals...)
-		v = variable{t: r, p: reflect.New(r.rep).Interface()}
+// remembered finds the memory of a variable by its name. When the program that is
+// being loaded declares it with another type, only code that was compiled before
+// holds the old memory.
+func (x *Executor) remembered(g *ssa.Global, r *rtype, at token.Pos) any {
+	v, ok := x.storage[g.Name()]
+	own := g.Pkg == x.loading.vars && g.Pkg != nil
+	if again, isAgain := x.loading.variables[g.Name()]; own && isAgain {
+		v, ok = again, true
 	}
-	v.globals = append(v.globals, g)
-	x.storage[name] = v
+	switch {
+	case ok && v.t == r:
+	case !own:
+		panic(&Refusal{at, "the variable " + g.Name() + " has been declared again with another type"})
+	default:
+		v = variable{r, reflect.New(r.rep).Interface()}
+		x.loading.variables[g.Name()] = v
+	}
 	return v.p
 }
 
@@ -395,9 +430,6 @@ func (x *Executor) remember(name string, r *rtype, g *ssa.Global) any {
 func (x *Executor) Take(obj types.Object) any {
 	v := x.storage[obj.Name()]
 	delete(x.storage, obj.Name())
-	for _, g := range v.globals {
-		delete(x.globals, g)
-	}
 	if v.p == nil {
 		return nil
 	}

@@ -30,6 +30,8 @@ func TestFigures(t *testing.T) {
 		conformance(t)
 		random(t)
 		speed(t)
+		bytes := growth(t, 10_000)
+		figure("compiler/memory_kept_by_a_cell", bytes, "bytes_over_10000_cells", fmt.Sprintf("<=%d", mostGrowth), bytes <= mostGrowth)
 	})
 }
 

@@ -115,8 +115,11 @@ const maxDepth = 40_000
 // fuelStep is how many calls and loops pass between two looks at whether to stop.
 const fuelStep = 2000
 
+// firstStack is how many registers of bank refs a machine begins with.
+const firstStack = 1024
+
 func newMachine(s *shared) *machine {
-	return &machine{shared: s, n: make([]int64, 1024), s: make([]string, 256), a: make([]any, 1024), fuel: fuelStep}
+	return &machine{shared: s, n: make([]int64, firstStack), s: make([]string, firstStack/4), a: make([]any, firstStack), fuel: fuelStep}
 }
 
 // push makes a frame for a call of c.
