@@ -120,6 +120,7 @@ func (im *importer) run(ctx context.Context, dir string) (err error) {
 	if err != nil {
 		return err
 	}
+	im.builder.Describe(im.regime.describe)
 	if err = im.build(ctx); err == nil {
 		err = im.builder.Commit()
 	}
@@ -232,7 +233,11 @@ func (im *importer) spool(ctx context.Context, s *shape) (*spooled, error) {
 		t.places = maxPlaces
 		t.place = func(id int32) int { return int(min(max(0, id)>>19, maxPlaces-1)) }
 	}
-	out.spool = newSpool(t.shape, im.builder.Dir(), t.places)
+	rows := int64(0) // a file of text does not say how many it has
+	if p, ok := t.file.(*parquetFile); ok && s.participants {
+		rows = p.likelyRows()
+	}
+	out.spool = newSpool(t.shape, im.builder.Dir(), t.places, rows)
 	im.keys = newKeySet()
 	err = t.stream(ctx, func(c *chunk) error {
 		im.keepAsides(t, c)

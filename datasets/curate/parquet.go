@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -98,6 +99,16 @@ func (p *parquetFile) choose(columns []int) error {
 }
 
 func (p *parquetFile) progress() (done, total int64) { return p.done.Load(), p.file.NumRows() }
+
+// likelyRows is how many rows the file says it has, as far as a file of its size is
+// to be believed.
+func (p *parquetFile) likelyRows() int64 {
+	st, err := os.Stat(p.path)
+	if err != nil {
+		return 0
+	}
+	return max(0, min(p.file.NumRows(), st.Size()))
+}
 
 func (p *parquetFile) close() error {
 	var err error

@@ -33,12 +33,28 @@ type extent struct {
 // spoolBytes is how much of a table stays in memory.
 const spoolBytes = 384 << 20
 
-func newSpool(s *shape, dir string, places int) *spool {
+// newSpool is for so many rows, as far as that is known.
+func newSpool(s *shape, dir string, places int, rows int64) *spool {
 	p := &spool{shape: s, path: filepath.Join(dir, s.name+".spool"), pending: make([]*columns, places), extents: make([][]extent, places)}
+	// Places differ by some rows; with room for these none is copied to a larger one.
+	rows = min(rows, spoolBytes/int64(s.rowBytes()))
+	each := int(rows/int64(places)) * 17 / 16
 	for i := range p.pending {
 		p.pending[i] = newColumns(s)
+		p.pending[i].grow(each)
+		p.pending[i].reset()
 	}
 	return p
+}
+
+// rowBytes is what a row takes.
+func (s *shape) rowBytes() (n int) {
+	for _, f := range s.fields {
+		if n += 4; f.Type == store.Float {
+			n += 4
+		}
+	}
+	return n
 }
 
 // add takes a chunk's rows, which it does not keep.

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime"
+	"slices"
 
 	"weir/datasets/plan"
 	"weir/datasets/store"
@@ -89,10 +91,27 @@ func Synthesize(ctx context.Context, dir string, o SynthesizeOptions, progress P
 	if err != nil {
 		return err
 	}
+	b.Describe(w.describe)
 	if err := w.build(ctx, b, progress); err != nil {
 		return errors.Join(err, b.Abort())
 	}
 	return b.Commit()
+}
+
+// describe writes the notes that an import would have written.
+func (w *world) describe(i *store.Info) {
+	BuiltIn().of(w.tier).describe(i)
+	for k, f := range i.Fields {
+		seen := map[string]bool{}
+		for code, id := range f.Concepts {
+			if c := w.vocabulary.find(id); c != nil && f.Unused[code/8]>>(code%8)&1 == 0 {
+				seen[c.vocabulary] = true
+			}
+		}
+		if len(seen) > 0 {
+			i.Fields[k].Vocabularies = slices.Sorted(maps.Keys(seen))
+		}
+	}
 }
 
 // world is what the participants have in common.

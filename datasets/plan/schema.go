@@ -26,12 +26,16 @@ type Schema struct {
 type Table struct {
 	Name   string  `json:"name"`
 	Fields []Field `json:"fields"`
+	Note   string  `json:"note,omitempty"` // what the tier has not, or has otherwise
 }
 
 // Field is one field of a table; Type is integer, number, date, label or concept.
 type Field struct {
-	Name string `json:"name"`
-	Type string `json:"type"`
+	Name         string   `json:"name"`
+	Type         string   `json:"type"`
+	Vocabularies []string `json:"vocabularies,omitempty"` // of a concept
+	Unit         string   `json:"unit,omitempty"`         // a UCUM code, or where the unit stands
+	Note         string   `json:"note,omitempty"`         // what the tier does to it
 }
 
 // Table is the table of that name, nil when there is none.

@@ -51,6 +51,7 @@ type Info struct {
 	Name   string  `json:"name"`
 	Rows   int64   `json:"rows"`
 	Fields []Field `json:"fields"`
+	Note   string  `json:"note,omitempty"` // what the tier has not, or has otherwise, for people
 	File
 	Index *File `json:"index,omitempty"` // of the field that is Indexed
 }
@@ -70,6 +71,8 @@ type Field struct {
 	Unused  []byte   `json:"unused,omitempty"` // of a concept field: a bitmap of the dictionary's concepts that no row has
 
 	Vocabularies []string `json:"vocabularies,omitempty"` // of a concept field: what its concepts are of, in alphabetical order
+	Unit         string   `json:"unit,omitempty"`         // of its numbers: a UCUM code, or the field that says it
+	Note         string   `json:"note,omitempty"`         // what the tier's rules make of it, for people
 
 	// Concepts is the dictionary that a table is to be written with: ids in
 	// ascending order. It stands in the data file, not in the manifest.
@@ -193,14 +196,14 @@ func checkFields(fields []Field) error {
 	return nil
 }
 
-// Schema is what cells may know of the repository: names and types, no labels.
+// Schema is what cells may know of the repository: names, types and notes, no labels.
 func (m *Manifest) Schema() *plan.Schema {
 	s := &plan.Schema{Name: m.Name, CDR: m.CDR, Tier: m.Tier, CutOff: m.CutOff}
 	for _, t := range m.Tables {
-		pt := plan.Table{Name: t.Name}
+		pt := plan.Table{Name: t.Name, Note: t.Note}
 		for _, f := range t.Fields {
 			if !plan.Identifies(f.Name) {
-				pt.Fields = append(pt.Fields, plan.Field{Name: f.Name, Type: string(f.Type)})
+				pt.Fields = append(pt.Fields, plan.Field{Name: f.Name, Type: string(f.Type), Vocabularies: f.Vocabularies, Unit: f.Unit, Note: f.Note})
 			}
 		}
 		if t.Name != participantsTable {

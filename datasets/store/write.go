@@ -31,6 +31,7 @@ type Builder struct {
 	mu        sync.Mutex
 	syncing   sync.WaitGroup // files that are on their way to the disk
 	failed    error          // of those
+	describe  func(*Info)
 }
 
 // Create begins a repository that Commit puts at dir, which must not exist. It
@@ -98,6 +99,9 @@ func clear(parent, prefix string) error {
 // comes before the first table that has participants.
 func (b *Builder) SetParticipants(n int) { b.manifest.Participants = n }
 
+// Describe has f write the units and notes of each table, when all are complete.
+func (b *Builder) Describe(f func(*Info)) { b.describe = f }
+
 // Dir is where the repository is written. What else is put there has to be gone
 // before Commit.
 func (b *Builder) Dir() string { return b.temp }
@@ -116,6 +120,11 @@ func (b *Builder) Abort() error {
 func (b *Builder) Commit() error {
 	if b.syncing.Wait(); b.failed != nil {
 		return b.failed
+	}
+	if b.describe != nil {
+		for i := range b.manifest.Tables {
+			b.describe(&b.manifest.Tables[i])
+		}
 	}
 	if err := b.manifest.check(); err != nil {
 		return err
