@@ -35,6 +35,10 @@ func (e Events) As(label string) Events { return Events{as(e.n, label)} }
 // String is the events' definition.
 func (e Events) String() string { return e.n.Tree() }
 
+// Show displays the fields of the events' table, their types and units, and what the
+// tier makes of them. It counts nobody.
+func (e Events) Show() { show(e.n) }
+
 // In keeps the events of a concept set.
 func (e Events) In(set Concepts) Events { return e.then("In", set.n) }
 
@@ -99,6 +103,10 @@ func (e Events) Window(a Anchor, fromDay, toDay int) Events {
 // During keeps the events that start between the start and the end of any of the others,
 // such as visits. One that ends before it starts, or has no end, is of one day.
 func (e Events) During(spans Events) Events { return e.then("During", spans.n) }
+
+// Observed keeps the events of which one observation period covers the days from one
+// to another around them: Observed(-365, 0) has a year before them.
+func (e Events) Observed(fromDay, toDay int) Events { return e.then("Observed", fromDay, toDay) }
 
 // Apart keeps events at least so many days after the last one kept; Apart(1) is one a day.
 func (e Events) Apart(days int) Events { return e.then("Apart", days) }

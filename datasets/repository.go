@@ -41,8 +41,9 @@ func (r Repository) Codes(vocabulary, code string, more ...string) Concepts {
 // ConceptSet reads an ATLAS concept set expression.
 func (r Repository) ConceptSet(json string) Concepts { return Concepts{root("ConceptSet", json)} }
 
-// Concepts is a set of standard concepts.
-func (r Repository) Concepts(ids ...int) Concepts { return Concepts{root("Concepts", list(ids)...)} }
+// Concepts is a set of concepts: by id, cdr.Concepts(201826, 201254), or those whose
+// name has all words of a text, cdr.Concepts("diabetes"). A slice of ids is taken too.
+func (r Repository) Concepts(of ...ConceptQuery) Concepts { return concepts(of) }
 
 // Concepts is a set of concepts of the vocabulary.
 type Concepts struct{ n *plan.Node }
@@ -63,6 +64,18 @@ func (c Concepts) Minus(other Concepts) Concepts { return Concepts{then(c.n, "Mi
 
 // As names the set.
 func (c Concepts) As(label string) Concepts { return Concepts{as(c.n, label)} }
+
+// Show displays the concepts: ids, names, domains, vocabularies. It counts nobody.
+func (c Concepts) Show() { show(c.n) }
+
+// List is the concepts as values, at most 10,000.
+func (c Concepts) List() []Concept {
+	r, err := plan.Run(c.n)
+	if err != nil {
+		panic(err)
+	}
+	return r.Concepts
+}
 
 // String is the set's definition.
 func (c Concepts) String() string { return c.n.Tree() }
@@ -102,7 +115,8 @@ func (r Repository) Sleep() Events { return domain("Sleep", nil) }
 // HeartRate is the events of heart_rate_summary, their value the lowest rate.
 func (r Repository) HeartRate() Events { return domain("HeartRate", nil) }
 
-// Table is the events of any other table by its name in the CDR.
+// Table is the events of any table by its name in the CDR. As the last line of a
+// cell it displays the table's fields, their types and units, and what the tier makes of them.
 func (r Repository) Table(name TableName) Events { return Events{root("Table", name)} }
 
 // Death is the participant's death, if any.

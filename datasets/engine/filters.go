@@ -55,6 +55,10 @@ func (c *compiler) filter(n *plan.Node, base *events) (keeper, error) {
 		return c.ageFilter(n, base)
 	case "During":
 		return c.duringFilter(n, base)
+	case "Observed":
+		return c.observedFilter(n, base)
+	case "Correlated":
+		return c.correlatedFilter(n, base)
 	case "Apart":
 		return apart(base, int32(n.Int(0))), nil
 	case "Answered":

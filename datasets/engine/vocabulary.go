@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"weir/datasets/plan"
@@ -177,23 +178,32 @@ func (v *vocabulary) rootConcepts(n *plan.Node) (conceptSet, error) {
 	case "ConceptSet":
 		return v.atlas(n)
 	}
-	return ids(n), nil
+	out := ids(n)
+	for _, a := range n.Args() {
+		if text, ok := a.(string); ok {
+			out = append(out, v.search(text)...)
+		}
+	}
+	return newConceptSet(out), nil
 }
 
 func ids(n *plan.Node) conceptSet {
 	var out []int32
-	for i := range n.Args() {
-		if id := n.Int(i); id >= 0 && id <= math.MaxInt32 {
+	for _, a := range n.Args() {
+		if id, ok := a.(int64); ok && id >= 0 && id <= math.MaxInt32 {
 			out = append(out, int32(id))
 		}
 	}
 	return newConceptSet(out)
 }
 
-// search is the concepts whose name has every word, in any case.
+// search is the concepts whose name has every word, in any case; a number is an id, too.
 func (v *vocabulary) search(text string) conceptSet {
 	words := strings.Fields(strings.ToLower(text))
 	var out []int32
+	if id, err := strconv.ParseInt(strings.TrimSpace(text), 10, 32); err == nil && v.names[int32(id)] != "" {
+		out = append(out, int32(id))
+	}
 	for id, name := range v.names {
 		name = strings.ToLower(name)
 		if len(words) > 0 && !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(name, w) }) {

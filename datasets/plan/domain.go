@@ -34,9 +34,20 @@ var domains = map[string]Domain{
 	"Death":     {Table: "death", Concept: "cause_concept_id", Start: "death_date", Type: "death_type_concept_id"},
 }
 
-// others are tables that Table alone reaches.
+// others are tables that Table alone reaches. Values that come in several units are
+// none until Read names them.
 var others = []Domain{
 	{Table: "observation_period", Start: "observation_period_start_date", End: "observation_period_end_date", Type: "period_type_concept_id"},
+	{"visit_detail", "visit_detail_concept_id", "visit_detail_start_date", "visit_detail_end_date", "",
+		"visit_detail_source_concept_id", "visit_detail_type_concept_id"},
+	{Table: "specimen", Concept: "specimen_concept_id", Start: "specimen_date", Type: "specimen_type_concept_id"},
+	{Table: "condition_era", Concept: "condition_concept_id", Start: "condition_era_start_date", End: "condition_era_end_date"},
+	{Table: "drug_era", Concept: "drug_concept_id", Start: "drug_era_start_date", End: "drug_era_end_date"},
+	{Table: "dose_era", Concept: "drug_concept_id", Start: "dose_era_start_date", End: "dose_era_end_date"},
+	{Table: "payer_plan_period", Concept: "payer_concept_id", Start: "payer_plan_period_start_date", End: "payer_plan_period_end_date"},
+	{Table: "steps_intraday", Start: "date", Value: "steps"},
+	{Table: "heart_rate_intraday", Start: "date", Value: "heart_rate_value"},
+	{Table: "sleep_level", Start: "sleep_date", Value: "duration_in_min"},
 }
 
 // DomainOf is the domain of a root of events; ok is false for a Table that is none of events.

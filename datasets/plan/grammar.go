@@ -17,11 +17,16 @@ type Kind string
 // argument, "...2" the last two, none included.
 const grammar = `
 Open(string) Repository
+Repositories() Catalogue
+OpenSnapshot(string) Snapshot
+Snapshot.ByConcept(Concepts) Counts
+Snapshot.BySexAtBirth(Concepts) Counts
+Snapshot.ByAge(Concepts) Counts
 Everyone() Cohort
 Cohort(string) Cohort
 
 Search(string) Concepts
-Concepts(int...) Concepts
+Concepts(int|string...) Concepts
 Codes(string, string, string...) Concepts
 ConceptSet(string) Concepts
 Concepts.Descendants() Concepts
@@ -78,6 +83,8 @@ Events.After(Anchor) Events
 Events.OnOrAfter(Anchor) Events
 Events.Window(Anchor, int, int) Events
 Events.During(Events) Events
+Events.Observed(int, int) Events
+Events.Correlated(Events, int, int, int, int, int, int, bool) Events
 Events.Apart(int) Events
 Events.Eras(int) Events
 Events.Union(Events, Events...) Events

@@ -1,5 +1,7 @@
 package plan
 
+import "strconv"
+
 // Result is what a plan's run gives back to the process that asked: released
 // numbers and hidden cells, or a refusal. A hidden number is in no Result.
 type Result struct {
@@ -8,6 +10,39 @@ type Result struct {
 	Groups  []Group  `json:"groups,omitempty"`
 	Refused *Refusal `json:"refused,omitempty"`
 	Schema  *Schema  `json:"schema,omitempty"` // of Open
+
+	Concepts []Concept `json:"concepts,omitempty"` // of Concepts
+	Counts   []Count   `json:"counts,omitempty"`   // of Counts
+	Names    []string  `json:"names,omitempty"`    // of Repositories
+}
+
+// Concept is a concept of the vocabulary, which is public. Nothing of it says
+// whether any participant has it.
+type Concept struct {
+	ID         int    `json:"id"`
+	Name       string `json:"name"`
+	Domain     string `json:"domain"`
+	Vocabulary string `json:"vocabulary"`
+	Class      string `json:"class"`
+	Code       string `json:"code"`
+	Standard   bool   `json:"standard"`
+}
+
+// Count is a count of the public tier: participants with a concept, in bins of 20.
+type Count struct {
+	Concept      int    `json:"concept"`
+	Name         string `json:"name"`
+	Table        string `json:"table"`
+	Group        string `json:"group,omitempty"` // a sex at birth or an age; "" for all
+	Participants int    `json:"participants"`    // 0, or rounded up to a multiple of 20
+}
+
+// AtMost is the count as it is shown: 20 stands for 1 to 20.
+func (c Count) AtMost() string {
+	if c.Participants == 0 {
+		return "0"
+	}
+	return "≤ " + strconv.Itoa(c.Participants)
 }
 
 // Total is the label of everyone, whatever their label of the key.

@@ -13,7 +13,8 @@ var rules map[string]func(*Node) *Error
 func init() { // the rules look at plans, whose building looks at the rules
 	rules = map[string]func(*Node) *Error{
 		"Window":       func(n *Node) *Error { return daysInOrder(n.Int(1), n.Int(2)) },
-		"Observed":     func(n *Node) *Error { return daysInOrder(n.Int(1), n.Int(2)) },
+		"Observed":     observedRule,
+		"Correlated":   correlatedRule,
 		"AtAge":        ageRule,
 		"ValueBetween": orderRule,
 		"Clamp":        orderRule,
@@ -73,6 +74,19 @@ func init() { // the rules look at plans, whose building looks at the rules
 func daysInOrder(from, to int) *Error {
 	if from > to {
 		return &Error{Msg: "the first day is after the last", Way: "write the earlier day first"}
+	}
+	return nil
+}
+
+// observedRule: of events, or of a moment.
+func observedRule(n *Node) *Error {
+	at := len(n.args) - 2
+	return daysInOrder(n.Int(at), n.Int(at+1))
+}
+
+func correlatedRule(n *Node) *Error {
+	if n.Int(1) < 0 || n.Int(2) >= 0 && n.Int(1) > n.Int(2) {
+		return &Error{Msg: "at least so many events, and at most fewer"}
 	}
 	return nil
 }
