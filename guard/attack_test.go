@@ -25,8 +25,18 @@ type attack struct {
 	values                  []finding // values of one participant, or of one who dominates
 	unresolved              int       // targets for which no other world was found, and none excluded
 	broken                  map[string]int
-	leaks                   []string // in words
+	leaks                   []leaked
 }
+
+// leaked is a table from which something follows that must not.
+type leaked struct {
+	seed  uint64
+	cells int
+	exact bool // a count or a value is determined
+	text  string
+}
+
+func (l leaked) String() string { return l.text }
 
 type finding struct {
 	what   string
@@ -93,14 +103,17 @@ func (a *attack) on(w *world, publish publisher, nodes int) error {
 	if err := m.wrong(); err != nil || !possible {
 		return fmt.Errorf("the attacker finds nothing possible: %v\n%s\n%s", err, w.plan, shownText(result))
 	}
-	before := len(a.exact) + len(a.pinned) + len(a.values)
+	exact, pinned, values := len(a.exact), len(a.pinned), len(a.values)
 	for _, t := range m.targets {
 		s.count(t)
 	}
 	s.derived()
 	s.sums()
-	if found := slices.Concat(s.exact, s.pinned, s.values); len(found) > before && len(a.leaks) < 20 {
-		a.leaks = append(a.leaks, fmt.Sprintf("%s\n%s\n%v", w.plan, shownText(result), found[before:]))
+	if found := slices.Concat(s.exact[exact:], s.pinned[pinned:], s.values[values:]); len(found) > 0 {
+		a.leaks = append(a.leaks, leaked{
+			exact: len(s.exact) > exact || len(s.values) > values,
+			text:  fmt.Sprintf("%s\n%s\n%v", w.plan, shownText(result), found),
+		})
 	}
 	return nil
 }

@@ -129,6 +129,11 @@ func (w *world) source(r *rand.Rand, s source, draw func() float64) *source {
 		}
 		s.value = append(s.value, v)
 	}
+	for _, before := range w.sources {
+		if before.node.ID() == s.node.ID() { // one plan has one value
+			return before
+		}
+	}
 	w.sources = append(w.sources, &s)
 	return &s
 }
