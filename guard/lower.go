@@ -28,6 +28,7 @@ type lowering struct {
 	lines     []whole
 	places    map[int]place // of the cells that are counted in the table
 	gives     [][]int       // by number, cells
+	sums      []int         // by statistic, the first with which it shares a sum
 }
 
 // place is where participants are counted: in a group, or as a fact of a statistic in it.
@@ -55,7 +56,9 @@ type numbers []shown
 // shown is a number of a table and of the system.
 type shown struct {
 	rules.Number
-	at int
+	at    int
+	stat  int      // −1 for the participants
+	gives []string // names of facts
 }
 
 // participants is what cells have in common that are one. Who knows one count of
@@ -73,6 +76,9 @@ func lower(t *tally.Table, decide []rules.Rule, l rules.Limits, v *visible) *low
 	for i := range t.Groups {
 		lo.at[strings.Join(t.Groups[i].Labels, "\x00")] = i
 	}
+	for _, s := range t.Stats {
+		lo.sums = append(lo.sums, slices.IndexFunc(t.Stats, func(o *plan.Node) bool { return o == s || sumOf(s) != "" && sumOf(o) == sumOf(s) }))
+	}
 	facts := make([][]rules.Lowering, len(t.Groups))
 	for j := range t.Stats {
 		within := rules.Within(t.Groups, j)
@@ -81,16 +87,18 @@ func lower(t *tally.Table, decide []rules.Rule, l rules.Limits, v *visible) *low
 			facts[i] = append(facts[i], decide[j].Lower(l, t.Stats[j], g.All, &g.Values[j], within))
 		}
 	}
+	nested := nestings(t)
 	for i := range t.Groups {
 		g := &t.Groups[i]
 		lo.addCells(g, facts[i], v.least(t, g.Labels, l.Threshold))
 		lo.place(i)
-		lo.order(t, g, lo.groups[i], facts[i])
+		lo.order(nested, lo.groups[i], facts[i])
 		if lo.absent = append(lo.absent, g.All.Participants == 0 && !v.group(g.Labels)); lo.absent[i] {
 			lo.known(lo.groups[i]) // a row that is not there is nobody
 		}
 	}
 	lo.addUp(t, facts)
+	lo.leftOut(t, facts, v)
 	for i := range t.Groups {
 		if v.group(t.Groups[i].Labels) {
 			lo.rows = append(lo.rows, lo.addNumbers(i, t, facts[i], v))
@@ -107,7 +115,7 @@ func (lo *lowering) addCells(g *tally.Group, stats []rules.Lowering, least int64
 		names := map[string]int{}
 		for _, f := range x.Facts {
 			if f.Apart {
-				names[f.Name] = lo.cell(f.Set, 1, j)
+				names[f.Name] = lo.cell(f.Set, 1, lo.sums[j])
 				continue
 			}
 			names[f.Name] = lo.cell(f.Set, 1, -1)
@@ -117,7 +125,7 @@ func (lo *lowering) addCells(g *tally.Group, stats []rules.Lowering, least int64
 			lo.equation(terms...)
 		}
 		for _, union := range x.Unions {
-			lo.union(x.Facts, union, names)
+			lo.union(union, func(k int) (tally.Set, int, bool) { return x.Facts[k].Set, names[x.Facts[k].Name], true }, -1)
 		}
 		c.facts = append(c.facts, names)
 	}
@@ -139,26 +147,37 @@ func (lo *lowering) place(group int) {
 	}
 }
 
-func (lo *lowering) union(facts []rules.Fact, of []int, names map[string]int) {
+// union is sets that have nobody in common together.
+func (lo *lowering) union(of []int, part func(i int) (set tally.Set, cell int, ok bool), stat int) {
 	var all tally.Set
 	var terms []audit.Term
-	for _, k := range of {
-		all.Add(facts[k].Set)
-		terms = append(terms, audit.Term{Cell: names[facts[k].Name], Coef: 1})
+	for _, i := range of {
+		set, c, ok := part(i)
+		if !ok {
+			return
+		}
+		all.Add(set)
+		terms = append(terms, audit.Term{Cell: c, Coef: 1})
 	}
-	lo.equation(append(terms, audit.Term{Cell: lo.cell(all, 0, -1), Coef: -1})...)
+	lo.equation(append(terms, audit.Term{Cell: lo.cell(all, 0, stat), Coef: -1})...)
 }
 
-// order ties the tests of one number: between two values are those below the one
-// that are not below the other.
-func (lo *lowering) order(t *tally.Table, g *tally.Group, c cells, stats []rules.Lowering) {
+// factOf is a fact of a statistic.
+type factOf struct {
+	stat int
+	fact string
+}
+
+// nesting is two tests of one number: everyone of small is of large.
+type nesting struct{ large, small factOf }
+
+// nestings finds the tests of one number.
+func nestings(t *tally.Table) (out []nesting) {
 	type test struct {
-		x     plan.ID
-		fact  string // the side that is tested
-		edge  float64
-		above bool // the edge itself is below
-		cell  int
-		set   tally.Set
+		factOf
+		x    plan.ID
+		edge float64
+		with bool // the edge itself is below
 	}
 	var tests []test
 	for j, stat := range t.Stats {
@@ -169,28 +188,40 @@ func (lo *lowering) order(t *tally.Table, g *tally.Group, c cells, stats []rules
 		if _, isPlan := n.Args()[0].(*plan.Node); isPlan {
 			continue
 		}
-		for _, f := range stats[j].Facts {
-			side := side(n.Op(), f.Name)
-			if side == "" {
-				continue
+		for _, fact := range []string{"true", "false"} {
+			if side := side(n.Op(), fact); side != "" {
+				tests = append(tests, test{factOf{j, fact}, n.Recv().ID(), plan.Number(n.Args()[0]), n.Op() == "AtMost" || n.Op() == "Above"})
 			}
-			tests = append(tests, test{n.Recv().ID(), side, plan.Number(n.Args()[0]), n.Op() == "AtMost" || n.Op() == "Above", c.facts[j][f.Name], f.Set})
 		}
 	}
 	for i, a := range tests {
 		for _, b := range tests[i+1:] {
-			if a.x != b.x || a.fact != b.fact || a.edge == b.edge && a.above == b.above {
+			of := side(t.Stats[a.stat].Recv().Op(), a.fact)
+			if a.x != b.x || of != side(t.Stats[b.stat].Recv().Op(), b.fact) || a.edge == b.edge && a.with == b.with {
 				continue
 			}
-			small, large := a, b
-			if b.edge < a.edge || b.edge == a.edge && a.above {
-				small, large = b, a
-			}
-			if a.fact == "upper" {
+			small, large := a.factOf, b.factOf
+			if b.edge < a.edge || b.edge == a.edge && a.with {
 				small, large = large, small
 			}
-			lo.leaves(large.cell, small.cell, large.set.Minus(small.set))
+			if of == "upper" {
+				small, large = large, small
+			}
+			out = append(out, nesting{large, small})
 		}
+	}
+	return out
+}
+
+// order ties the tests of one number: between two values are those below the one
+// that are not below the other.
+func (lo *lowering) order(nested []nesting, c cells, stats []rules.Lowering) {
+	set := func(f factOf) tally.Set {
+		k := slices.IndexFunc(stats[f.stat].Facts, func(x rules.Fact) bool { return x.Name == f.fact })
+		return stats[f.stat].Facts[k].Set
+	}
+	for _, x := range nested {
+		lo.leaves(c.facts[x.large.stat][x.large.fact], c.facts[x.small.stat][x.small.fact], set(x.large).Minus(set(x.small)))
 	}
 }
 
@@ -281,6 +312,58 @@ func (lo *lowering) addUp(t *tally.Table, facts [][]rules.Lowering) {
 	}
 }
 
+// sumOf is what adds up behind a statistic, "" for nothing. Who knows means knows sums.
+func sumOf(stat *plan.Node) string {
+	switch stat.Op() {
+	case "Mean", "Sum":
+		return stat.Recv().ID().String()
+	case "SD":
+		return stat.Recv().ID().String() + " squares"
+	}
+	return ""
+}
+
+// leftOut says that groups whose labels are left out are together what the others
+// leave: nobody sees how many such labels there are.
+func (lo *lowering) leftOut(t *tally.Table, facts [][]rules.Lowering, v *visible) {
+	together := map[string][]int{}
+	var order []string
+	for i := range t.Groups {
+		labels, some, additive := slices.Clone(t.Groups[i].Labels), false, true
+		for k, l := range labels {
+			if !v.labels[k][l] {
+				labels[k], some, additive = "", true, additive && t.Keys[k].Additive
+			}
+		}
+		if key := strings.Join(labels, "\x00"); some && additive && !lo.absent[i] {
+			if together[key] == nil {
+				order = append(order, key)
+			}
+			together[key] = append(together[key], i)
+		}
+	}
+	for _, key := range order {
+		if of := together[key]; len(of) > 1 {
+			lo.union(of, func(i int) (tally.Set, int, bool) { return t.Groups[i].All, lo.groups[i].n, true }, -1)
+			for j := range t.Stats {
+				for _, f := range facts[of[0]][j].Facts {
+					stat := -1
+					if f.Apart {
+						stat = lo.sums[j]
+					}
+					lo.union(of, func(i int) (tally.Set, int, bool) {
+						k := slices.IndexFunc(facts[i][j].Facts, func(g rules.Fact) bool { return g.Name == f.Name })
+						if k < 0 {
+							return tally.Set{}, 0, false
+						}
+						return facts[i][j].Facts[k].Set, lo.groups[i].facts[j][f.Name], true
+					}, stat)
+				}
+			}
+		}
+	}
+}
+
 // parts says that groups make up a total, and so do their facts.
 func (lo *lowering) parts(total int, parts []int) {
 	sum := func(of func(c cells) (int, bool)) {
@@ -355,20 +438,21 @@ func splits(stat *plan.Node) (yes bool) {
 // group's participants away.
 func (lo *lowering) addNumbers(i int, t *tally.Table, stats []rules.Lowering, v *visible) numbers {
 	c := lo.groups[i]
-	out := numbers{{rules.Number{Kind: rules.Count, Value: float64(t.Groups[i].All.Participants)}, lo.show(c.n)}}
+	out := numbers{{rules.Number{Kind: rules.Count, Value: float64(t.Groups[i].All.Participants)}, lo.show(c.n), -1, nil}}
 	for j, x := range stats {
 		for part, n := range x.Numbers {
 			if !v.part(j, part) {
 				continue
 			}
 			gives := []int{c.n}
+			var names []string
 			for _, k := range n.Gives {
-				gives = append(gives, c.facts[j][x.Facts[k].Name])
+				gives, names = append(gives, c.facts[j][x.Facts[k].Name]), append(names, x.Facts[k].Name)
 			}
 			if n.Kind == rules.Measure {
 				gives = append(gives, lo.compared(t, i, j)...)
 			}
-			s := shown{n, lo.show(gives...)}
+			s := shown{n, lo.show(gives...), j, names}
 			if n.Hidden {
 				lo.hidden[s.at] = true
 				for _, k := range n.Guards {
@@ -421,11 +505,12 @@ func (lo *lowering) tells(group, stat int, gone []bool) bool {
 }
 
 // compared is what a number's mean or quantile bounds: how many are above a value
-// that something else in the table compares the number with. Of many participants,
-// even the lowest of the usual quantiles bounds no count of few.
+// that something else in the table compares the number with. Many participants do not
+// make it harmless: where other counts of the number are shown, what a mean of
+// hundreds leaves can be a few.
 func (lo *lowering) compared(t *tally.Table, group, stat int) (out []int) {
 	x := t.Stats[stat].Recv()
-	if x == nil || t.Groups[group].All.Participants > 20*lo.limits.Threshold {
+	if x == nil {
 		return nil
 	}
 	c, labels := lo.groups[group], t.Groups[group].Labels

@@ -138,7 +138,7 @@ func (raw *rawTable) build(t *testing.T) (*plan.Node, *tally.Table) {
 		table.Keys = append(table.Keys, raw.key(t, i))
 	}
 	for i, s := range raw.stats {
-		table.Stats = append(table.Stats, statistic(t, i, s))
+		table.Stats = append(table.Stats, raw.statistic(t, i, s))
 	}
 	n := raw.plan(t, everyone, table)
 	if n.Op() == "Rate" {
@@ -223,8 +223,9 @@ func edgesIn(labels []string) []plan.Arg {
 
 var called = regexp.MustCompile(`^(\w+)\((.+)\)$`)
 
-// statistic makes the plan of a column: mean(hba1c), proportion(smoker).
-func statistic(t *testing.T, i int, column string) *plan.Node {
+// statistic makes the plan of a column: mean(hba1c), proportion(smoker). One with the
+// name of a key of bands is of the same number.
+func (raw *rawTable) statistic(t *testing.T, i int, column string) *plan.Node {
 	t.Helper()
 	m := called.FindStringSubmatch(column)
 	if m == nil {
@@ -243,8 +244,10 @@ func statistic(t *testing.T, i int, column string) *plan.Node {
 	default:
 		of = then(t, root(t, "Drug", i+1), "Occurrences")
 	}
-	of, err := of.As(strings.TrimSuffix(m[2], "*"))
-	if err != nil {
+	var err error
+	if slices.Contains(raw.keys, m[2]) {
+		of = root(t, "Age")
+	} else if of, err = of.As(strings.TrimSuffix(m[2], "*")); err != nil {
 		t.Fatal(err)
 	}
 	n := then(t, of, op)
