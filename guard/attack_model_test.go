@@ -579,7 +579,7 @@ func (m *model) quantile(r, source int, node *plan.Node, part int, cells []int, 
 	m.fact(upTo.plus(-p, known), -p-eps, inf, why)
 	m.guess(known, (threshold+1)/p, inf, "below a quantile")
 	m.guess(known, threshold/(1-p), inf, "above a quantile")
-	if c.of.whole {
+	if c.of.grid() > 0 {
 		mo := m.momentsOf(r, source, cells, known)
 		mo.quantiles = append(mo.quantiles, [2]float64{p, q})
 	}
@@ -620,9 +620,18 @@ func levelsOf(node *plan.Node) []float64 {
 	return []float64{0.5}
 }
 
-// moments are what is shown of whole numbers: few numbers of participants have
-// such a mean and such a standard deviation.
+// grid is what everybody knows that the values are multiples of, 0 for nothing.
+func (s *source) grid() float64 {
+	if s.whole {
+		return 1
+	}
+	return s.step
+}
+
+// moments are what is shown of whole numbers, or of multiples of a step: few numbers
+// of participants have such a mean and such a standard deviation.
 type moments struct {
+	step      float64
 	known     int
 	two       bool // 0 and 1 only
 	ones      int  // those who have 1
@@ -639,7 +648,7 @@ func (m *model) momentsOf(r, source int, cells []int, known form) *moments {
 		gap := len(m.srcs[source].cuts) + 1
 		lost := m.members(source, cells, func(k int) bool { return k == gap })
 		m.fact(m.participants(cells).plus(-1, lost).plus(-1, sum([]int{at})), 0, 0, "with a value")
-		m.numbers[id] = &moments{known: at, two: m.srcs[source].of.hi == 1, ones: -1}
+		m.numbers[id] = &moments{known: at, two: m.srcs[source].of.hi == 1, ones: -1, step: m.srcs[source].of.grid()}
 	}
 	return m.numbers[id]
 }
@@ -659,7 +668,7 @@ func (m *model) moment(r, source int, op string, cells []int, known, lost form, 
 		m.fact(total.plus(-(v-h), known), 0, inf, why)
 		m.fact(total.plus(-(v+h), known), -inf, 0, why)
 	}
-	if !m.srcs[source].of.whole {
+	if m.srcs[source].of.grid() == 0 {
 		return
 	}
 	mo := m.momentsOf(r, source, cells, known)
@@ -681,10 +690,10 @@ func (m *model) moment(r, source int, op string, cells []int, known, lost form, 
 func (mo *moments) sums(n int) (lo, hi int) {
 	l, h := 0.0, math.Inf(1)
 	if mo.mean != nil {
-		l, h = float64(n)*(*mo.mean-half(*mo.mean)), float64(n)*(*mo.mean+half(*mo.mean))
+		l, h = float64(n)*(*mo.mean-half(*mo.mean))/mo.step, float64(n)*(*mo.mean+half(*mo.mean))/mo.step
 	}
 	if mo.sum != nil {
-		l, h = max(l, *mo.sum-half(*mo.sum)), min(h, *mo.sum+half(*mo.sum))
+		l, h = max(l, (*mo.sum-half(*mo.sum))/mo.step), min(h, (*mo.sum+half(*mo.sum))/mo.step)
 	}
 	if mo.two {
 		l, h = max(l, 0), min(h, float64(n))
@@ -699,7 +708,7 @@ func (mo *moments) sums(n int) (lo, hi int) {
 func (mo *moments) admits(n int) bool {
 	for _, q := range mo.quantiles {
 		at := q[0] * float64(n-1)
-		if frac := at - math.Floor(at); !onGrid(q[1], frac) {
+		if frac := at - math.Floor(at); !onGrid(q[1], frac, mo.step) {
 			return false
 		}
 	}
@@ -718,11 +727,11 @@ func (mo *moments) admits(n int) bool {
 	return false
 }
 
-// onGrid says whether q lies at frac between two whole numbers.
-func onGrid(q, frac float64) bool {
+// onGrid says whether q lies at frac between two multiples of a step.
+func onGrid(q, frac, step float64) bool {
 	for gap := range 101 {
-		x := q - frac*float64(gap)
-		if math.Abs(x-math.Round(x)) <= half(q)+1e-9 {
+		x := q/step - frac*float64(gap)
+		if math.Abs(x-math.Round(x)) <= half(q)/step+1e-9 {
 			return true
 		}
 	}
@@ -734,11 +743,11 @@ func (mo *moments) admitsSum(n, s int) bool {
 	if mo.sd == nil || n < 2 {
 		return true
 	}
-	h := half(*mo.sd)
+	was, h := *mo.sd/mo.step, half(*mo.sd)/mo.step
 	squares := func(sd float64) float64 {
 		return max(sd, 0)*max(sd, 0)*float64(n-1) + float64(s)*float64(s)/float64(n)
 	}
-	lo, hi := math.Ceil(squares(*mo.sd-h)-1e-6), math.Floor(squares(*mo.sd+h)+1e-6)
+	lo, hi := math.Ceil(squares(was-h)-1e-6), math.Floor(squares(was+h)+1e-6)
 	if mo.two {
 		return lo <= float64(s) && float64(s) <= hi
 	}

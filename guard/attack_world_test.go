@@ -19,6 +19,7 @@ type source struct {
 	labels []string // of a category
 	lo, hi float64  // what everybody knows of the values
 	whole  bool
+	step   float64   // of values that are not whole, what they are multiples of; 0 for nothing
 	days   []float64 // at risk; value is then whether the event came
 }
 
@@ -166,7 +167,8 @@ func (w *world) number(r *rand.Rand, kind int) *source {
 	}
 	last := must(must(must(must(plan.Root("Measurement", 9)).Then("Unit", "%")).Then("Last")).Then("Value"))
 	sd := []float64{0.3, 1, 2.5}[r.IntN(3)]
-	return w.source(r, source{node: last, hi: math.Inf(1)}, func() float64 { return math.Round(100*math.Exp(2+sd*r.NormFloat64())) / 100 })
+	per := []float64{10, 100, 100}[w.people%3] // values have a decimal, or two
+	return w.source(r, source{node: last, hi: math.Inf(1), step: 1 / per}, func() float64 { return math.Round(per*math.Exp(2+sd*r.NormFloat64())) / per })
 }
 
 // newWorld draws microdata and a plan. cells bounds the groups of the table.
@@ -675,6 +677,7 @@ func (w *world) value(s *stat, in []int) tally.Value {
 				v.Squares += d * d * n / (n + 1)
 			}
 			v.Sum += x
+			v.Resolve(x)
 			v.Absolute += math.Abs(x)
 			v.Contribute(math.Abs(x))
 			end(&v.Low, x, one, x < v.Low.Value)

@@ -355,13 +355,14 @@ func (raw *rawTable) over(table *tally.Table, total rawRow) tally.Set {
 	return s
 }
 
-var values = regexp.MustCompile(`^(-?[\d.]+) of (\d+)(?:, largest ([\d.]+) and ([\d.]+)|, (\d+) have (-?[\d.]+) and (\d+) have (-?[\d.]+)|, (\d+) years)?$`)
+var values = regexp.MustCompile(`^(-?[\d.]+) of (\d+)(?:, largest ([\d.]+) and ([\d.]+)|, (\d+) have (-?[\d.]+) and (\d+) have (-?[\d.]+)|, (\d+) years|, to (0\.0*1))?$`)
 
 // value reads what a statistic is computed from:
 //
 //	40 of 100                              40 for whom it is true of 100 with a value; or the mean 40 of 100
 //	5000 of 100, largest 900 and 800       the sum 5000 of 100, of which these are the two largest
 //	0.4 of 100, 60 have 0 and 40 have 1    the mean of values of which these are the lowest and the highest
+//	7.1 of 100, to 0.1                     the mean of values that have a decimal
 //	40 of 500, 1000 years                  events of those at risk, and their person-years
 //	values 1 to 100                        100 participants with 1, 2, … 100
 //	A 50, B 30, C 3                        the participants of each label
@@ -383,7 +384,7 @@ func (raw *rawTable) value(t *testing.T, op, stat, cell string, r rawRow, at int
 		t.Fatalf("%v: %q is no value of %s", r.labels, cell, op)
 	}
 	x, known := decimal(m[1]), members(at+1, number(t, m[2]))
-	v := tally.Value{Known: setOf(known)}
+	v := tally.Value{Known: setOf(known), Decimals: max(0, len(m[10])-2)}
 	n := float64(len(known))
 	switch op {
 	case "Count", "Proportion", "Rate":

@@ -156,6 +156,7 @@ func (s *momentSums) take(b *block, cell []int32) {
 		t.Known.Print[0] += p[0]
 		t.Known.Print[1] += p[1]
 		t.Sum += v
+		t.Resolve(v)
 		a := math.Abs(v)
 		if t.Absolute += a; a > t.Largest[1] {
 			t.Contribute(a)

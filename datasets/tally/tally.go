@@ -91,6 +91,7 @@ type Value struct {
 	Absolute float64    // sum of the absolute values
 	Squares  float64    // sum of squared deviations from the mean
 	Largest  [2]float64 // the largest absolute values, of two participants
+	Decimals int        // decimals that the values need: 0 for whole numbers
 	Sorted   []float64  // for quantiles: every value, ascending
 }
 
@@ -142,6 +143,7 @@ func (v *Value) Merge(w *Value) {
 	v.High.add(w.High, 1)
 	v.Sum += w.Sum
 	v.Absolute += w.Absolute
+	v.Decimals = max(v.Decimals, w.Decimals)
 	for _, x := range w.Largest {
 		v.Contribute(x)
 	}
@@ -162,3 +164,22 @@ func (v *Value) Contribute(x float64) {
 		v.Largest[1] = x
 	}
 }
+
+// mostDecimals stands for that many or more.
+const mostDecimals = 6
+
+var scale = [...]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5}
+
+// Resolve notes how many decimals a value needs.
+func (v *Value) Resolve(x float64) {
+	for v.Decimals < mostDecimals {
+		y := x * scale[v.Decimals]
+		if math.Abs(y-math.Round(y)) <= 1e-9*(1+math.Abs(y)) {
+			return
+		}
+		v.Decimals++
+	}
+}
+
+// Resolution is what the values are multiples of.
+func (v *Value) Resolution() float64 { return math.Pow(10, -float64(v.Decimals)) }

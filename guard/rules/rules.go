@@ -187,7 +187,7 @@ func moment(number func(*tally.Value) float64, least int64) func(Limits, *plan.N
 		switch {
 		case within.Two:
 			parts = append(parts, truth(all, v.Known, of(v, within.High))...)
-		case n > 0 && (stat.Op() == "Sum" || float64(n)*l.unit(out.Value) < 1 || l.tells(all, l.Means)):
+		case n > 0 && (stat.Op() == "Sum" || l.divided(stat, v, out.Value) || l.tells(all, l.Means)):
 			parts = append(parts, Fact{Name: "known", Set: v.Known}, Fact{Name: "missing", Set: all.Minus(v.Known)})
 		}
 		for i := range parts {
@@ -210,8 +210,16 @@ func (l Limits) alike(end tally.End, n int64) bool {
 	return most == 0 || 2*most > n && !l.Safe(n-most)
 }
 
-// unit is what the last digit of a rounded number stands for. The mean of n whole
-// numbers is a multiple of 1/n, and tells n where the unit is smaller.
+// divided says whether a number tells by how many participants its sum was divided.
+// The mean of n multiples of r is a multiple of r/n: where what is rounded away is
+// more, there is such a multiple for every n that is as large. The squared deviations
+// add up to a multiple of r²/n; of values that hardly differ they may tell more.
+func (l Limits) divided(stat *plan.Node, v *tally.Value, shown float64) bool {
+	n, r, u := float64(v.Known.Participants), v.Resolution(), l.unit(shown)
+	return n*u < r || stat.Op() == "SD" && 2*shown*u*(n-1) < r*r
+}
+
+// unit is what the last digit of a rounded number stands for.
 func (l Limits) unit(x float64) float64 {
 	if x == 0 {
 		return 0
