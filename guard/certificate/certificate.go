@@ -57,6 +57,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"math/bits"
 	"strconv"
 	"strings"
 )
@@ -109,8 +110,12 @@ type Sums struct {
 // Hidden is the text of a number that is not shown.
 const Hidden = "hidden"
 
-// most is a bound on every number of a certificate.
-const most = 1 << 40
+// most is a bound on every number of a certificate, mostOver on what values are
+// divided by.
+const (
+	most     = 1 << 40
+	mostOver = 1 << 20
+)
 
 // Encode is the certificate in canonical form.
 func (c Certificate) Encode() ([]byte, error) {
@@ -185,17 +190,18 @@ func parse(data []byte) (*Certificate, error) {
 // table is a certificate that is being verified.
 type table struct {
 	*Certificate
-	shown  []*int64 // by count; nil for a hidden one
-	least  []int64
-	in     [][]int // equations of each count
-	values []*big.Rat
-	above  []bool // in some completion
-	below  []bool
-	zero   []bool
+	shown   []*int64 // by count; nil for a hidden one
+	least   []int64
+	in      [][]int // equations of each count
+	values  []number
+	checked []int  // by equation, the last completion
+	above   []bool // in some completion
+	below   []bool
+	zero    []bool
 }
 
 func (c *Certificate) table(size int) (*table, error) {
-	if c.Limit < 1 || c.Limit > most || c.Counts < 0 || c.Counts > size {
+	if c.Limit < 1 || c.Limit > mostOver || c.Counts < 0 || c.Counts > size {
 		return nil, fmt.Errorf("%d counts with a limit of %d", c.Counts, c.Limit)
 	}
 	t := &table{Certificate: c, shown: make([]*int64, c.Counts), least: make([]int64, c.Counts)}
@@ -334,11 +340,11 @@ func exact(s string) (*big.Rat, bool) {
 
 // complete: in every completion the equations hold, and no count is below its least.
 func (t *table) complete() error {
-	t.values = make([]*big.Rat, t.Counts)
+	t.values, t.checked = make([]number, t.Counts), make([]int, len(t.Equations))
 	t.above, t.below, t.zero = make([]bool, t.Counts), make([]bool, t.Counts), make([]bool, t.Counts)
 	for c, shown := range t.shown {
 		if shown != nil {
-			t.values[c] = big.NewRat(*shown, 1)
+			t.values[c] = number{*shown, 1}
 		}
 	}
 	if len(t.Completions) == 0 {
@@ -362,64 +368,105 @@ func (t *table) completion(i int, of Completion) error {
 			t.values[c] = x
 		}
 		for c, x := range t.values {
-			if x == nil {
+			if x.over == 0 {
 				return fmt.Errorf("count %d has no value", c)
 			}
 		}
 		for e := range t.Equations {
-			if sum := t.sum(e, nil); sum.Sign() != 0 {
-				return fmt.Errorf("equation %d does not hold: it adds up to %s", e, sum.RatString())
+			if err := t.holds(e, nil); err != nil {
+				return err
 			}
 		}
 		return nil
 	}
 	for c := range changed {
 		for _, e := range t.in[c] {
-			if sum := t.sum(e, changed); sum.Sign() != 0 {
-				return fmt.Errorf("equation %d does not hold: it adds up to %s", e, sum.RatString())
+			if t.checked[e] != i { // once a completion
+				t.checked[e] = i
+				if err := t.holds(e, changed); err != nil {
+					return err
+				}
 			}
 		}
 	}
 	return nil
 }
 
+// number is a value and what it is divided by.
+type number struct{ value, over int64 }
+
 // read is a completion's values; it notes on which side of the limit they are.
-func (t *table) read(of Completion) (map[int64]*big.Rat, error) {
-	if of.Over < 1 || of.Over > most {
+func (t *table) read(of Completion) (map[int64]number, error) {
+	if of.Over < 1 || of.Over > mostOver {
 		return nil, fmt.Errorf("its values are divided by %d", of.Over)
 	}
 	if err := ascending(of.Values, t.Counts, "values"); err != nil {
 		return nil, err
 	}
-	changed := make(map[int64]*big.Rat, len(of.Values))
-	low, high := big.NewRat(t.Limit, 1), big.NewRat(t.Limit+1, 1)
+	changed := make(map[int64]number, len(of.Values))
 	for _, v := range of.Values {
-		c, x := v[0], big.NewRat(v[1], of.Over)
+		c, x := v[0], v[1]
 		if t.shown[c] != nil {
 			return nil, fmt.Errorf("count %d is shown", c)
 		}
-		if x.Cmp(big.NewRat(t.least[c], 1)) < 0 {
-			return nil, fmt.Errorf("count %d is %s, and it is known to be at least %d", c, x.RatString(), t.least[c])
+		if x < 0 || x/of.Over < t.least[c] { // the whole part is enough
+			return nil, fmt.Errorf("count %d is %s, and it is known to be at least %d", c, big.NewRat(x, of.Over).RatString(), t.least[c])
 		}
-		changed[c] = x
-		t.above[c] = t.above[c] || x.Cmp(high) >= 0
-		t.below[c] = t.below[c] || x.Cmp(low) <= 0
-		t.zero[c] = t.zero[c] || x.Sign() == 0
+		changed[c] = number{x, of.Over}
+		t.above[c] = t.above[c] || x >= (t.Limit+1)*of.Over
+		t.below[c] = t.below[c] || x <= t.Limit*of.Over
+		t.zero[c] = t.zero[c] || x == 0
 	}
 	return changed, nil
 }
 
-// sum is what an equation's terms add up to.
-func (t *table) sum(e int, changed map[int64]*big.Rat) *big.Rat {
-	sum, one := new(big.Rat), new(big.Rat)
+// holds says whether an equation does.
+func (t *table) holds(e int, changed map[int64]number) error {
+	var whole wide
+	parts := new(big.Rat) // of values that are not whole
 	for _, term := range t.Equations[e] {
-		x := changed[term[0]]
-		if x == nil {
+		x, ok := changed[term[0]]
+		if !ok {
 			x = t.values[term[0]]
 		}
-		sum.Add(sum, one.Mul(x, one.SetInt64(term[1])))
+		if x.over == 1 {
+			whole.add(x.value, term[1])
+			continue
+		}
+		one := big.NewRat(x.value, x.over)
+		parts.Add(parts, one.Mul(one, big.NewRat(term[1], 1)))
 	}
-	return sum
+	if whole.zero() && parts.Sign() == 0 {
+		return nil
+	}
+	if parts.Add(parts, whole.rat()).Sign() == 0 {
+		return nil
+	}
+	return fmt.Errorf("equation %d does not hold: it adds up to %s", e, parts.RatString())
+}
+
+// wide is a whole number of 128 bits, in two's complement. The products of most by
+// most, of as many as fit into a certificate, do not overflow it.
+type wide struct{ high, low uint64 }
+
+func (w *wide) add(a, b int64) {
+	high, low := bits.Mul64(uint64(max(a, -a)), uint64(max(b, -b)))
+	var carry uint64
+	if (a < 0) != (b < 0) {
+		w.low, carry = bits.Sub64(w.low, low, 0)
+		w.high, _ = bits.Sub64(w.high, high, carry)
+		return
+	}
+	w.low, carry = bits.Add64(w.low, low, 0)
+	w.high, _ = bits.Add64(w.high, high, carry)
+}
+
+func (w *wide) zero() bool { return w.high|w.low == 0 }
+
+func (w *wide) rat() *big.Rat {
+	sum := big.NewInt(int64(w.high))
+	sum.Lsh(sum, 64)
+	return new(big.Rat).SetInt(sum.Add(sum, new(big.Int).SetUint64(w.low)))
 }
 
 // protected: every hidden count has the completions that it needs.
