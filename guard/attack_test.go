@@ -15,6 +15,7 @@ import (
 	"weir/datasets/plan"
 	"weir/datasets/tally"
 	"weir/guard"
+	"weir/guard/certificate"
 	"weir/guard/ledger"
 )
 
@@ -54,11 +55,15 @@ type publisher func(*plan.Node, *tally.Table) (*plan.Result, map[string]string, 
 
 // memory is a ledger that is not written: 100,000 tables are not on the disk. The
 // guard's own tests use the real one.
-type memory struct{ seq int64 }
+type memory struct {
+	seq  int64
+	last []byte
+}
 
 func (l *memory) Append(kind string, body any) (ledger.Entry, error) {
 	b, err := json.Marshal(body)
 	l.seq++
+	l.last = b
 	return ledger.Entry{Seq: l.seq, Kind: kind, Body: b}, err
 }
 
@@ -67,13 +72,38 @@ func guarded() publisher {
 	key := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
 	schema := &plan.Schema{Name: "test", CDR: "v1", Tier: plan.Registered}
 	return func(n *plan.Node, table *tally.Table) (*plan.Result, map[string]string, error) {
-		g, err := guard.New(guard.Builtin, &memory{}, key, "session", schema, nil)
+		l := &memory{}
+		g, err := guard.New(guard.Builtin, l, key, "session", schema, nil)
 		if err != nil {
 			return nil, nil, err
 		}
 		r, err := g.Table(n, table)
+		if err == nil {
+			err = l.certified()
+		}
 		return r.Result(), r.MIME(), err
 	}
+}
+
+// certified verifies the certificate of the last release.
+func (l *memory) certified() error {
+	var body struct {
+		Detail struct {
+			Certificate json.RawMessage
+			Uncertified string
+		}
+	}
+	if err := json.Unmarshal(l.last, &body); err != nil {
+		return err
+	}
+	d := body.Detail
+	switch {
+	case d.Certificate != nil:
+		return certificate.Verify(d.Certificate)
+	case strings.HasPrefix(d.Uncertified, "nothing is shown"), strings.HasPrefix(d.Uncertified, "the table is too large"):
+		return nil
+	}
+	return fmt.Errorf("without a certificate: %s", d.Uncertified)
 }
 
 // on attacks what is published of a world. nodes bounds the search for whole numbers.

@@ -2,6 +2,8 @@ package guard
 
 import (
 	"cmp"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -9,6 +11,7 @@ import (
 	"weir/datasets/plan"
 	"weir/datasets/tally"
 	"weir/guard/audit"
+	"weir/guard/completion"
 	"weir/guard/rules"
 )
 
@@ -26,6 +29,9 @@ type protected struct {
 	rows    []row
 	notes   []string
 	layout  string // the operation that asked for another layout
+
+	certificate []byte // of package certificate; nil where there is none
+	uncertified string // and why
 }
 
 type row struct {
@@ -66,6 +72,7 @@ func (g *Guard) View(n *plan.Node, base Release) (Release, error) {
 		return Release{}, fmt.Errorf("%s of no table", n.Op())
 	}
 	p, result := *base.r.table, *base.r.result
+	p.certificate, p.uncertified = nil, "a view of a table that was released before"
 	order := make([]int, len(p.rows))
 	for i := range order {
 		order[i] = i
@@ -137,10 +144,64 @@ func (g *Guard) groups(n *plan.Node, t *tally.Table) (*protected, error) {
 	}
 	lo := lower(t, decide, g.limits, v)
 	gone := lo.protect(t, g.small(t))
+	proof := g.certify(p, t, v, lo, gone, true)
+	if pinned(proof) {
+		gone = lo.all()
+		proof = g.certify(p, t, v, lo, gone, true)
+	}
+	before := slices.Clone(gone)
 	note, err := g.remember(lo, t, gone)
 	if err != nil {
 		return nil, err
 	}
+	if !slices.Equal(before, gone) {
+		proof = g.certify(p, t, v, lo, gone, false)
+	}
+	p.uncertified = reason(proof)
+	p.notes = g.notes(t)
+	if note != "" {
+		p.notes = append(p.notes, note)
+	}
+	return p, nil
+}
+
+// certify makes the rows of a table, and their certificate. Unless more is hidden
+// than the table by itself asks for, hidden says not zero.
+func (g *Guard) certify(p *protected, t *tally.Table, v *visible, lo *lowering, gone []bool, zeros bool) (err error) {
+	p.rows = g.rows(t, v, lo, gone)
+	if g.small(t) {
+		return errSmall
+	}
+	x := published(t, v, lo, gone, p.rows, g.limits.Threshold)
+	if !zeros {
+		x.c.Least = nil
+	}
+	p.certificate, err = x.certify(lo)
+	return err
+}
+
+// errSmall says that there is nothing to certify.
+var errSmall = errors.New("nothing is shown of so few participants")
+
+// reason says in the ledger why a table has no certificate.
+func reason(err error) string {
+	switch {
+	case err == nil:
+		return ""
+	case errors.Is(err, errSmall), errors.Is(err, completion.ErrLarge), errors.Is(err, completion.ErrInexact):
+		return err.Error()
+	}
+	return "no certificate was found"
+}
+
+// pinned says that the published table by itself gives a small count away.
+func pinned(err error) bool {
+	var p *completion.PinnedError
+	return errors.As(err, &p) || errors.Is(err, errFollows)
+}
+
+// rows is the rows that may be seen, without the numbers that are gone.
+func (g *Guard) rows(t *tally.Table, v *visible, lo *lowering, gone []bool) (out []row) {
 	next := 0
 	for i := range t.Groups {
 		if !v.group(t.Groups[i].Labels) {
@@ -151,14 +212,10 @@ func (g *Guard) groups(n *plan.Node, t *tally.Table) (*protected, error) {
 		for _, x := range lo.rows[next] {
 			cells = append(cells, g.cell(x.Number, gone[x.at] && !empty))
 		}
-		p.rows = append(p.rows, row{t.Groups[i].Labels, cells})
+		out = append(out, row{t.Groups[i].Labels, cells})
 		next++
 	}
-	p.notes = g.notes(t)
-	if note != "" {
-		p.notes = append(p.notes, note)
-	}
-	return p, nil
+	return out
 }
 
 // Work that is spent on hiding little, by the size of the table.
@@ -390,6 +447,8 @@ func (g *Guard) attrition(_ *plan.Node, t *tally.Table) (*protected, error) {
 			before = i
 		}
 	}
+	p.certificate, err = flow(p.rows, t, g.limits.Threshold, note == "")
+	p.uncertified = reason(err)
 	p.notes = g.notes(t)
 	if note != "" {
 		p.notes = append(p.notes, note)
@@ -465,7 +524,8 @@ func (p *protected) result(t *tally.Table) *plan.Result {
 	return r
 }
 
-// detail is what the ledger keeps of a table: every number that was shown.
+// detail is what the ledger keeps of a table: every number that was shown, and the
+// certificate of the others (package certificate), or why there is none.
 func (p *protected) detail() any {
 	type line struct {
 		Labels []string `json:"labels"`
@@ -479,5 +539,11 @@ func (p *protected) detail() any {
 		}
 		lines = append(lines, l)
 	}
-	return map[string]any{"keys": p.keys, "columns": p.columns, "rows": lines}
+	out := map[string]any{"keys": p.keys, "columns": p.columns, "rows": lines}
+	if p.certificate != nil {
+		out["certificate"] = json.RawMessage(p.certificate)
+	} else {
+		out["uncertified"] = p.uncertified
+	}
+	return out
 }

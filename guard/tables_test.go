@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"encoding/json"
 	"flag"
 	"fmt"
 	"math"
@@ -16,6 +17,7 @@ import (
 
 	"weir/datasets/plan"
 	"weir/datasets/tally"
+	"weir/guard/certificate"
 	"weir/guard/ledger"
 )
 
@@ -65,7 +67,8 @@ func tableFile(t *testing.T, path string) {
 // protect is the text that a guard with the policy releases.
 func protect(t *testing.T, policy Policy, raw *rawTable) string {
 	t.Helper()
-	l, err := ledger.Open(filepath.Join(t.TempDir(), "ledger"))
+	dir := t.TempDir()
+	l, err := ledger.Open(filepath.Join(dir, "ledger"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +82,44 @@ func protect(t *testing.T, policy Policy, raw *rawTable) string {
 	if err != nil {
 		return "refused: " + err.Error() + "\n"
 	}
+	certified(t, filepath.Join(dir, "ledger"))
 	return r.MIME()["text/plain"] + "\n"
+}
+
+// certified verifies the certificate of the last release in a ledger as whoever reads
+// the ledger can, and that it is of the numbers that were shown.
+func certified(t *testing.T, path string) {
+	t.Helper()
+	var last struct {
+		Detail struct {
+			Rows        []struct{ Cells []string }
+			Certificate json.RawMessage
+			Uncertified string
+		}
+	}
+	err := ledger.Read(path, func(e ledger.Entry) error { return json.Unmarshal(e.Body, &last) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := last.Detail
+	if d.Certificate == nil {
+		if d.Uncertified != errSmall.Error() {
+			t.Errorf("no certificate: %s", d.Uncertified)
+		}
+		return
+	}
+	if err := certificate.Verify(d.Certificate); err != nil {
+		t.Errorf("%v\n%s", err, d.Certificate)
+	}
+	rows, err := certificate.Rows(d.Certificate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, r := range d.Rows {
+		if !slices.Equal(r.Cells, rows[i]) {
+			t.Errorf("row %d is released as %v, and certified as %v", i, r.Cells, rows[i])
+		}
+	}
 }
 
 // rawTable is a table of true numbers as a file has it.
