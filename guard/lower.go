@@ -82,6 +82,7 @@ func lower(t *tally.Table, decide []rules.Rule, l rules.Limits, v *visible) *low
 	facts := make([][]rules.Lowering, len(t.Groups))
 	for j := range t.Stats {
 		within := rules.Within(t.Groups, j)
+		within.Weigh = l.Weigh(t.Groups, t.Stats[j], j)
 		for i := range t.Groups {
 			g := &t.Groups[i]
 			facts[i] = append(facts[i], decide[j].Lower(l, t.Stats[j], g.All, &g.Values[j], within))

@@ -11,6 +11,8 @@ package rules
 import (
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 
 	"weir/datasets/plan"
 	"weir/datasets/tally"
@@ -79,6 +81,7 @@ type Rule struct {
 type Values struct {
 	Two       bool // no other than these two
 	Low, High float64
+	Weigh     bool // the numbers of groups and of their total tell how much each weighs
 }
 
 // Within looks at the values of a statistic in all groups.
@@ -100,6 +103,65 @@ func Within(groups []tally.Group, stat int) Values {
 		out.Two = out.Two && low.Participants+high.Participants == v.Known.Participants
 	}
 	return out
+}
+
+// Weigh says whether the means, or standard deviations, of groups and of their total
+// tell how many participants with a value each group has: the total's is the groups'
+// weighted by these. What is rounded away must leave room for the threshold and more.
+func (l Limits) Weigh(groups []tally.Group, stat *plan.Node, at int) bool {
+	if stat.Op() != "Mean" && stat.Op() != "SD" {
+		return false
+	}
+	place, lines := map[string]int{}, map[int]map[int][]int{} // by total and key
+	for i := range groups {
+		place[strings.Join(groups[i].Labels, "\x00")] = i
+	}
+	for i := range groups {
+		labels := slices.Clone(groups[i].Labels)
+		for k, label := range labels {
+			labels[k] = plan.Total
+			if total, ok := place[strings.Join(labels, "\x00")]; ok && label != plan.Total {
+				if lines[total] == nil {
+					lines[total] = map[int][]int{}
+				}
+				lines[total][k] = append(lines[total][k], i)
+			}
+			labels[k] = label
+		}
+	}
+	few := func(i int) bool {
+		n := groups[i].Values[at].Known.Participants
+		return n > 0 && n < l.Means
+	}
+	for total, keys := range lines {
+		for _, line := range keys {
+			if slices.ContainsFunc(line, few) {
+				continue // its sum is not known, and takes up any weight
+			}
+			for _, i := range line {
+				if l.weighs(stat, &groups[i].Values[at], &groups[total].Values[at]) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// weighs says whether a participant more or fewer in a group moves its total by more
+// than rounding hides of the threshold's number of them.
+func (l Limits) weighs(stat *plan.Node, part, total *tally.Value) bool {
+	n := float64(part.Known.Participants)
+	if n < 2 {
+		return false // not shown
+	}
+	apart := part.Mean() - total.Mean()
+	rounded := n * l.unit(part.Mean())
+	if stat.Op() == "SD" {
+		s, t := part.SD(), total.SD()
+		apart, rounded = s*s+apart*apart-t*t, n*2*s*l.unit(s)
+	}
+	return math.Abs(apart)*float64(l.Threshold) > rounded
 }
 
 // of is the participants with a value that is an end of a group's values.
@@ -187,7 +249,7 @@ func moment(number func(*tally.Value) float64, least int64) func(Limits, *plan.N
 		switch {
 		case within.Two:
 			parts = append(parts, truth(all, v.Known, of(v, within.High))...)
-		case n > 0 && (stat.Op() == "Sum" || l.divided(stat, v, out.Value) || l.tells(all, l.Means)):
+		case n > 0 && (stat.Op() == "Sum" || l.divided(stat, v, out.Value) || within.Weigh || l.tells(all, l.Means)):
 			parts = append(parts, Fact{Name: "known", Set: v.Known}, Fact{Name: "missing", Set: all.Minus(v.Known)})
 		}
 		for i := range parts {
