@@ -28,7 +28,6 @@ import (
 //
 //	'p' uvarint n, n times 8 bytes  participants, by id; they are numbered from 0 over the whole file
 //	'f' uvarint n, n bytes, set     the count of a set is known, or the sum of the variable that is named
-//	't' set                         a small set that was hidden
 //
 // A set is as audit.Set writes it. A record is on the disk before what it tells of
 // is shown. Several processes may share a file; each takes its lock, and reads what
@@ -172,6 +171,17 @@ func (h *History) set(members []int32) *audit.Set {
 	return audit.NewSet(h.people, members)
 }
 
+// shown says which sets have been shown.
+func (h *History) shown(sets func() []*audit.Set) (out []bool, err error) {
+	err = h.locked(func() error {
+		for _, s := range sets() {
+			out = append(out, h.audit.Shown(s))
+		}
+		return nil
+	})
+	return out, err
+}
+
 // ask decides on a table and remembers what is shown of it, on the disk. sets makes
 // the table's sets, once it is known how many participants there are.
 func (h *History) ask(question func() *audit.Question) (*audit.Answer, error) {
@@ -182,9 +192,6 @@ func (h *History) ask(question func() *audit.Question) (*audit.Answer, error) {
 		for _, f := range out.Facts {
 			items = binary.AppendUvarint(append(items, 'f'), uint64(len(f.Sum)))
 			items = f.Set.Append(append(items, f.Sum...))
-		}
-		for _, s := range out.Small {
-			items = s.Append(append(items, 't'))
 		}
 		h.fresh += len(out.Facts)
 		if len(items) == 0 {
@@ -245,7 +252,7 @@ func (h *History) catchUp() error {
 		}
 	}
 	begin := h.audit == nil
-	var all recalled
+	var all []audit.Fact
 	var state *savedState
 	if begin {
 		state = h.openState()
@@ -278,32 +285,26 @@ func (h *History) catchUp() error {
 		h.crc = crc32.Update(h.crc, castagnoli, b[:n])
 		b, h.size = b[n:], h.size+int64(n)
 		if state != nil && state.size == h.size && state.crc == h.crc && state.people == h.people {
-			state.facts, state.small, state.fits = len(all.facts), len(all.small), true
+			state.facts, state.fits = len(all), true
 		}
 	}
 	if begin {
 		h.begin(&all, state)
 	}
 	h.audit.Grow(h.people)
-	h.audit.Recall(all.facts, all.small)
-	h.fresh += len(all.facts)
+	h.audit.Recall(all)
+	h.fresh += len(all)
 	return nil
-}
-
-// recalled is what records tell of.
-type recalled struct {
-	facts []audit.Fact
-	small []*audit.Set
 }
 
 // savedState is the state, and how much of what is recalled it knows, where it fits.
 type savedState struct {
-	size         int64
-	crc          uint32
-	people       int
-	rest         []byte
-	fits         bool
-	facts, small int
+	size   int64
+	crc    uint32
+	people int
+	rest   []byte
+	fits   bool
+	facts  int
 }
 
 func (h *History) openState() *savedState {
@@ -319,13 +320,12 @@ func (h *History) openState() *savedState {
 
 // begin begins the audit, from the state where there is one that fits; that leaves
 // of all what it does not know.
-func (h *History) begin(all *recalled, state *savedState) {
+func (h *History) begin(all *[]audit.Fact, state *savedState) {
 	if state != nil && state.fits {
 		o := h.options
 		o.Participants = state.people
-		if a, err := audit.Load(o, state.rest, all.facts[:state.facts], all.small[:state.small]); err == nil {
-			h.audit = a
-			all.facts, all.small = all.facts[state.facts:], all.small[state.small:]
+		if a, err := audit.Load(o, state.rest, (*all)[:state.facts]); err == nil {
+			h.audit, *all = a, (*all)[state.facts:]
 			return
 		}
 	}
@@ -339,7 +339,7 @@ func (h *History) damaged(how string) error {
 var errItem = errors.New("a record that cannot be read")
 
 // read reads a record.
-func (h *History) read(b []byte, to *recalled) (err error) {
+func (h *History) read(b []byte, to *[]audit.Fact) (err error) {
 	for len(b) > 0 {
 		kind := b[0]
 		var s *audit.Set
@@ -357,12 +357,7 @@ func (h *History) read(b []byte, to *recalled) (err error) {
 			if s, b, err = audit.ReadSet(h.people, b[k+int(n):]); err != nil {
 				return err
 			}
-			to.facts = append(to.facts, audit.Fact{Sum: sum, Set: s})
-		case 't':
-			if s, b, err = audit.ReadSet(h.people, b); err != nil {
-				return err
-			}
-			to.small = append(to.small, s)
+			*to = append(*to, audit.Fact{Sum: sum, Set: s})
 		default:
 			return errItem
 		}

@@ -28,6 +28,7 @@ type lowering struct {
 	lines     []whole
 	places    map[int]place // of the cells that are counted in the table
 	gives     [][]int       // by number, cells
+	own       int           // numbers of the table; those that follow were shown before
 	sums      []int         // by statistic, the first with which it shares a sum
 }
 

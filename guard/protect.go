@@ -143,6 +143,10 @@ func (g *Guard) groups(n *plan.Node, t *tally.Table) (*protected, error) {
 		return nil, err
 	}
 	lo := lower(t, decide, g.limits, v)
+	q, err := g.recall(lo, t)
+	if err != nil {
+		return nil, err
+	}
 	gone := lo.protect(t, g.small(t))
 	proof := g.certify(p, t, v, lo, gone, true)
 	if pinned(proof) {
@@ -150,7 +154,7 @@ func (g *Guard) groups(n *plan.Node, t *tally.Table) (*protected, error) {
 		proof = g.certify(p, t, v, lo, gone, true)
 	}
 	before := slices.Clone(gone)
-	note, err := g.remember(lo, t, gone)
+	note, err := g.remember(q, lo, gone)
 	if err != nil {
 		return nil, err
 	}
@@ -238,6 +242,10 @@ func (lo *lowering) protect(t *tally.Table, everything bool) []bool {
 	}
 	for range len(lo.hidden) {
 		out := lo.system.Protect(o)
+		if len(out.Unsafe) > 0 && lo.system.Fixed != nil { // it may be safe alone; the history sees to the rest
+			lo.forget()
+			continue
+		}
 		if len(out.Unsafe) > 0 { // nothing passes that was not shown to be safe
 			return lo.all()
 		}
@@ -250,6 +258,14 @@ func (lo *lowering) protect(t *tally.Table, everything bool) []bool {
 		}
 	}
 	return lo.all()
+}
+
+// forget hides what was only known from before.
+func (lo *lowering) forget() {
+	lo.system.Fixed = nil
+	for at := lo.own; at < len(lo.hidden); at++ {
+		lo.hidden[at] = true
+	}
 }
 
 // all is every number but those that say that there is nobody.

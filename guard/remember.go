@@ -13,16 +13,41 @@ import (
 
 var errMembers = errors.New("a table that does not say who is counted in it cannot be audited, and is not released")
 
-// remember asks the history for what a table is about to show, hides what it
-// withholds, and says so.
-func (g *Guard) remember(lo *lowering, t *tally.Table, gone []bool) (note string, err error) {
+// recall finds what of a table the workspace has been shown before: it is shown
+// again, and is no help in hiding something else.
+func (g *Guard) recall(lo *lowering, t *tally.Table) (*asked, error) {
 	if g.history == nil {
-		return "", nil
+		return nil, nil
 	}
 	if t.Members == nil {
-		return "", errMembers
+		return nil, errMembers
 	}
 	q := &asked{Table: t, index: map[place]int{}}
+	for c, where := range lo.places {
+		if where.fact != sum && (lo.system.Count[c] > 0 || where.stat < 0) {
+			q.set(where)
+		}
+	}
+	shown, err := g.history.shown(func() []*audit.Set { return q.sets(g.history) })
+	if err != nil {
+		return nil, err
+	}
+	lo.system.Fixed, lo.own = make([]bool, len(lo.system.Count)), len(lo.hidden)
+	for c, where := range lo.places {
+		if k, ok := q.index[where]; ok && shown[k] && !lo.sensitive[c] {
+			lo.system.Fixed[c] = true
+			lo.show(c)
+		}
+	}
+	return q, nil
+}
+
+// remember asks the history for what a table is about to show, hides what it
+// withholds, and says so.
+func (g *Guard) remember(q *asked, lo *lowering, gone []bool) (note string, err error) {
+	if q == nil {
+		return "", nil
+	}
 	for at, cells := range lo.gives {
 		n := audit.Given{Hidden: gone[at]}
 		for _, c := range cells {
@@ -39,11 +64,6 @@ func (g *Guard) remember(lo *lowering, t *tally.Table, gone []bool) (note string
 		q.numbers = append(q.numbers, n)
 	}
 	q.values(lo)
-	for c, where := range lo.places {
-		if lo.sensitive[c] && lo.system.Count[c] > 0 {
-			q.set(where)
-		}
-	}
 	answer, err := g.history.ask(func() *audit.Question { return q.question(g.history) })
 	if err != nil {
 		return "", err
@@ -78,6 +98,9 @@ type asked struct {
 	places  []place
 	index   map[place]int
 	numbers []audit.Given
+
+	found  []*audit.Set // by place
+	people int          // in the history, when they were found
 }
 
 func (q *asked) set(p place) int {
@@ -126,24 +149,33 @@ func (q *asked) variable(p place) string {
 	return id
 }
 
-// question finds the members of the places.
+// question is the table as the history takes it.
 func (q *asked) question(h *History) *audit.Question {
+	return &audit.Question{Sets: q.sets(h), Numbers: q.numbers}
+}
+
+// sets is the participants of the places. They are found once, but for places that
+// are new and when there are more participants than there were.
+func (q *asked) sets(h *History) []*audit.Set {
+	if q.people != h.people {
+		q.found, q.people = nil, h.people
+	}
 	members := make([][]int32, len(q.places))
 	takers := make([][]taker, len(q.Groups)) // by group
-	for k, p := range q.places {
-		takers[p.group] = append(takers[p.group], taker{q.test(p), &members[k]})
+	for k, p := range q.places[len(q.found):] {
+		takers[p.group] = append(takers[p.group], taker{q.test(p), &members[len(q.found)+k]})
 	}
 	for part, chunks := range q.Members.Parts {
-		groups := q.groupsOf(part, takers)
-		for i := range chunks {
-			takeAll(&chunks[i], groups)
+		if groups := q.groupsOf(part, takers); groups != nil {
+			for i := range chunks {
+				takeAll(&chunks[i], groups)
+			}
 		}
 	}
-	out := &audit.Question{Numbers: q.numbers}
-	for _, m := range members {
-		out.Sets = append(out.Sets, h.set(slices.Compact(m)))
+	for _, m := range members[len(q.found):] {
+		q.found = append(q.found, h.set(slices.Compact(m)))
 	}
-	return out
+	return q.found
 }
 
 // taker takes the participants of a place.

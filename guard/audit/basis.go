@@ -76,20 +76,6 @@ func (s sketch) less(f element, t sketch) {
 	}
 }
 
-// proportional says whether s is a multiple of t; neither is 0.
-func (s sketch) proportional(t sketch) bool {
-	first := slices.IndexFunc(s, func(x element) bool { return x != 0 })
-	if first < 0 || t[first] == 0 {
-		return false
-	}
-	for b := range s {
-		if s[b].times(t[first]) != t[b].times(s[first]) {
-			return false
-		}
-	}
-	return true
-}
-
 // basis is the span of what has been shown, in reduced echelon form: a row is 1 at
 // its pivot, a participant, and 0 at every other row's. Rows that are pending are 0
 // at the pivots of the rows and of those pending before them; settle makes them
@@ -312,41 +298,104 @@ func (b *basis) few(r *rest, limit int) bool {
 	return n <= limit // with too many facts, of which there are no values, it is taken for few
 }
 
-// probes is in how many parts a line is compared with a rest at first.
-const probes = 6
+// probes is in how many parts lines are compared with a rest at first.
+const probes = 8
 
-// nearly says whether a set of limit participants or fewer that has one pivot would
-// be in the span with the rest: it is then the pivot's line, less a multiple of the
-// rest, in all but a few parts the same one (one step of Lee and Brickell's search
-// for light words of a code, 1988).
-func (b *basis) nearly(r *rest, limit int) bool {
-	var at []int
-	for k := range r.sketch {
-		if r.sketch[k] != 0 && len(at) < probes {
-			at = append(at, k)
-		}
-	}
-	inverse := make([]element, len(at))
-	for i, k := range at {
-		inverse[i] = r.sketch[k].inverse()
-	}
-	factors := make([]element, len(at))
+// mostTrials is how many sets of pivots are tried.
+const mostTrials = 20_000
+
+// suspect is a line whose pivot may be in a small set: no more than so many
+// participants have the pivot's history.
+type suspect struct {
+	sketch sketch
+	alike  int
+}
+
+// suspects are the lines whose pivots have limit participants or fewer of their
+// history, with q among it.
+func (b *basis) suspects(q *Set, c *classes, limit int) (out []suspect) {
 	for n, lines := range [][]*line{b.rows, b.pending} {
 		for u, l := range lines {
-			after := b.pending
-			if n == 1 {
-				after = b.pending[u+1:]
-			}
-			sk := l.without(after)
-			for i, k := range at {
-				factors[i] = sk[k].times(inverse[i])
-			}
-			if f := repeated(factors); f != 0 && different(sk, f, r.sketch) <= limit {
-				return true
+			if alike := int(c.sizeWith(q, l.pivot)); alike <= limit {
+				after := b.pending
+				if n == 1 {
+					after = b.pending[u+1:]
+				}
+				out = append(out, suspect{l.without(after), alike})
 			}
 		}
 	}
+	slices.SortStableFunc(out, func(a, b suspect) int { return cmp.Compare(a.alike, b.alike) })
+	return out
+}
+
+// exposes says whether a set of limit participants or fewer, with pivots among the
+// suspects, would be in the span with the rest: it is then the sum of the pivots'
+// lines less a multiple of the rest, and 0 in all parts but few. Such a set holds
+// everybody who has a pivot's history, so that few pivots go together; those that
+// do are tried, fewer first.
+func (b *basis) exposes(r *rest, suspects []suspect, limit int) bool {
+	var at [probes]int
+	n := 0
+	for k, x := range r.sketch {
+		if x != 0 && n < probes {
+			at[n] = k
+			n++
+		}
+	}
+	var inverse [probes]element
+	for i, k := range at[:n] {
+		inverse[i] = r.sketch[k].inverse()
+	}
+	seen := make([][probes]element, len(suspects)) // multiples of the rest that a line is, by probe
+	for u := range suspects {
+		for i, k := range at[:n] {
+			seen[u][i] = suspects[u].sketch[k].times(inverse[i])
+		}
+	}
+	type choice struct {
+		of    []int
+		alike int
+		sum   [probes]element
+	}
+	trials := 0
+	level := []choice{{}}
+	for len(level) > 0 {
+		var next []choice
+		for _, c := range level {
+			from := 0
+			if len(c.of) > 0 {
+				from = c.of[len(c.of)-1] + 1
+			}
+			for u := from; u < len(suspects) && c.alike+suspects[u].alike <= limit; u++ {
+				if trials++; trials > mostTrials {
+					return false
+				}
+				d := choice{append(slices.Clone(c.of), u), c.alike + suspects[u].alike, c.sum}
+				for i := range d.sum[:n] {
+					d.sum[i] = d.sum[i].plus(seen[u][i])
+				}
+				if f := repeated(d.sum[:n]); f != 0 && isolates(r, f, suspects, d.of, limit) {
+					return true
+				}
+				next = append(next, d)
+			}
+		}
+		level = next
+	}
 	return false
+}
+
+// isolates says whether the sum of lines less f times the rest is 0 in all but limit parts.
+func isolates(r *rest, f element, suspects []suspect, of []int, limit int) bool {
+	sum := slices.Clone(suspects[of[0]].sketch)
+	for _, u := range of[1:] {
+		for k, x := range suspects[u].sketch {
+			sum[k] = sum[k].plus(x)
+		}
+	}
+	sum.less(f, r.sketch)
+	return sum.nonzero() <= limit
 }
 
 // without is the sketch of a line made 0 at the pivots of pending ones.
@@ -375,16 +424,6 @@ func repeated(x []element) element {
 		}
 	}
 	return 0
-}
-
-// different is in how many parts a is not f times b.
-func different(a sketch, f element, b sketch) (n int) {
-	for k, x := range a {
-		if x != f.times(b[k]) {
-			n++
-		}
-	}
-	return n
 }
 
 // accept adds what is left of a set to the span.

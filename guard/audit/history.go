@@ -17,19 +17,19 @@ import (
 // counts that were shown, by linear algebra and by counts not being negative, for
 // someone who does not know who is in which set, then the set's vector is in their
 // span. So History keeps vectors of 1 to Limit participants out of the span. It
-// tests, for a new set, what the span leaves of it:
+// tests, for a new set, what the span leaves of it, which is 0 at the pivots of the
+// span, one participant for each dimension:
 //
-//   - exactly: a new vector of 1 to Limit participants in the span that has no
-//     pivot of the span is a multiple of that rest, which then has few nonzero
-//     participants, and so few nonzero parts. This misses none.
-//   - a vector that has a pivot is found when it is a target (a set that was
-//     hidden), when a set that was shown differs from the new one by it, or when it
-//     has none of the pivots of another basis of the same span: there are three,
-//     with pivots chosen at random, from participants who have their history in
-//     common with many. A vector in the span contains either all participants of
-//     the same history or none; one of 1 to Limit participants has no pivot that
-//     has its history in common with more. Where pivots are many for the number of
-//     participants, a vector that has one pivot is found as well.
+//   - a new vector of 1 to Limit participants in the span that has no pivot is a
+//     multiple of that rest, which then has few nonzero participants, and so few
+//     nonzero parts. This misses none.
+//   - one with pivots is the sum of their lines less a multiple of the rest. A
+//     vector in the span contains all who have the same history or none of them, so
+//     that a pivot can be in a small set only if few have its history. All choices
+//     of such pivots that fit into a small set are tried, fewer first. Where there
+//     are more than mostTrials, a set with many pivots can be missed, if it has many
+//     in each of the three bases of the span, whose pivots are chosen at random from
+//     participants who have their history in common with many.
 //
 // Sums of a variable are vectors in a span of their own. Counts that are not
 // shown exactly, bounds, and what someone knows from elsewhere are not tested.
@@ -39,8 +39,7 @@ type History struct {
 	options HistoryOptions
 	sketch  sketcher
 	spaces  map[string]*space // by variable; counts under ""
-	targets targets
-	settled sync.WaitGroup // of what the last question left to do
+	settled sync.WaitGroup    // of what the last question left to do
 	stats   Stats
 }
 
@@ -72,7 +71,6 @@ type Answer struct {
 	Shown []bool   // by number
 	Why   []Reason // by number
 	Facts []Fact   // what is known from now on, that was not
-	Small []*Set   // targets that are new
 }
 
 // Fact is a set of which the count is known, or the sum of a variable. Recall takes
@@ -96,15 +94,15 @@ const (
 
 // Stats is what a history has become.
 type Stats struct {
-	Sets, Rank, Targets int
-	Bytes               int64         // about
-	Decide, Settle      time.Duration // of the last question
-	Alone               int           // pivots that have their history in common with Limit others or fewer
+	Sets, Rank     int
+	Bytes          int64         // about
+	Decide, Settle time.Duration // of the last question
+	Alone          int           // pivots that have their history in common with Limit others or fewer
 }
 
 // NewHistory begins a history in which nothing has been shown.
 func NewHistory(o HistoryOptions) *History {
-	return &History{options: o, sketch: newSketcher(o.Seed, int(o.Limit+o.Band)), spaces: map[string]*space{}, targets: targets{have: map[print]bool{}, around: map[int32][]*target{}}}
+	return &History{options: o, sketch: newSketcher(o.Seed, int(o.Limit+o.Band)), spaces: map[string]*space{}}
 }
 
 func (h *History) space(variable string) *space {
@@ -121,11 +119,10 @@ func (h *History) limit() int { return int(h.options.Limit + h.options.Band) }
 
 func (h *History) small(s *Set) bool { return s.Len() > 0 && s.Len() <= h.limit() }
 
-// Known says whether the count of a set follows from what has been shown.
-func (h *History) Known(s *Set) bool {
+// Shown says whether the count of a set has been shown.
+func (h *History) Shown(s *Set) bool {
 	h.settled.Wait()
-	b := h.space("").bases[0]
-	return s.Len() == 0 || b.rest(s, h.sketch.of(s)).sketch.nonzero() == 0
+	return h.space("").shown[h.sketch.of(s).print()]
 }
 
 // Ask decides which numbers of a table may be shown, and remembers those: the
@@ -137,9 +134,6 @@ func (h *History) Ask(q *Question) *Answer {
 	sketches := make([]sketch, len(q.Sets))
 	for i, s := range q.Sets {
 		sketches[i] = h.sketch.of(s)
-		if h.small(s) && h.hide(s, sketches[i]) {
-			out.Small = append(out.Small, s)
-		}
 	}
 	for _, i := range largestFirst(q) {
 		out.Why[i] = Elsewhere
@@ -166,13 +160,9 @@ func (h *History) facts() (out []Fact) {
 	return out
 }
 
-// Recall remembers what was answered before, facts and small sets, without deciding
-// on it.
-func (h *History) Recall(facts []Fact, small []*Set) {
+// Recall remembers facts that were answered before, without deciding on them.
+func (h *History) Recall(facts []Fact) {
 	h.settled.Wait()
-	for _, s := range small {
-		h.hide(s, h.sketch.of(s))
-	}
 	for part := range slices.Chunk(facts, mostTerms) {
 		for _, f := range part {
 			h.space(f.Sum).recall(f.Set, h.sketch.of(f.Set))
@@ -230,23 +220,6 @@ func (h *History) give(q *Question, n *Given, sketches []sketch) Reason {
 	return why
 }
 
-// hide makes a small set a target, and reports whether it was none.
-func (h *History) hide(s *Set, sk sketch) (is bool) {
-	if h.targets.have[sk.print()] {
-		return false
-	}
-	h.targets.have[sk.print()] = true
-	t := &target{s, sk}
-	h.targets.count++
-	for p := range s.All() {
-		h.targets.around[p] = append(h.targets.around[p], t)
-	}
-	for _, space := range h.spaces {
-		space.target(t)
-	}
-	return true
-}
-
 // settle does what need not be done before an answer is shown.
 func (h *History) settle() {
 	start := time.Now()
@@ -260,7 +233,6 @@ func (h *History) settle() {
 func (h *History) Stats() Stats {
 	h.settled.Wait()
 	out := h.stats
-	out.Targets = h.targets.count
 	for _, s := range h.spaces {
 		rank := len(s.bases[0].rows)
 		out.Sets += len(s.shown)

@@ -14,11 +14,12 @@ const bases = 3
 type space struct {
 	h       *History
 	bases   [bases]*basis
-	left    [bases]map[*target]*rest // of the targets that have a pivot
 	shown   map[print]bool
 	sizes   map[int][]*Set // what was shown, by size
 	classes *classes
 	log     []step
+
+	suspects int // of the last set
 }
 
 // step is a set that has been shown since the last settling.
@@ -26,33 +27,12 @@ type step struct {
 	set    *Set
 	sketch sketch
 	rank   bool // it was not in the span
-	moved  [bases][]move
-}
-
-// move is what a new line took from the rest of a target.
-type move struct {
-	target *target
-	factor element
-	first  bool // it had no pivot before
-}
-
-// targets are small sets that were hidden.
-type targets struct {
-	have   map[print]bool
-	around map[int32][]*target // by participant
-	count  int
-}
-
-type target struct {
-	set    *Set
-	sketch sketch
 }
 
 func newSpace(h *History, stream int) *space {
 	s := &space{h: h, shown: map[print]bool{}, sizes: map[int][]*Set{}, classes: newClasses(h.options.Participants)}
 	for i := range s.bases {
 		s.bases[i] = &basis{random: rand.New(rand.NewPCG(h.options.Seed, uint64(stream*bases+i)))}
-		s.left[i] = map[*target]*rest{}
 	}
 	return s
 }
@@ -67,12 +47,16 @@ func (s *space) show(q *Set, sk sketch) Reason {
 	case s.nested(q):
 		return Derivable
 	}
+	s.classes.count(q)
+	defer s.classes.forget()
 	var tries [bases]trial
-	s.each(func(i int, b *basis) { tries[i] = s.try(i, b, q, sk) })
+	s.each(func(i int, b *basis) { tries[i] = s.try(b, q, sk) })
+	s.suspects = 0
 	for _, t := range tries {
+		s.suspects = max(s.suspects, t.suspects)
 		switch {
 		case t.explained:
-			s.remember(step{set: q, sketch: sk})
+			s.remember(step{q, sk, false})
 			return Free
 		case t.exposes:
 			return Derivable
@@ -98,33 +82,28 @@ func (s *space) nested(q *Set) bool {
 	return false
 }
 
-// dense says that a small set may well have pivots: then each basis looks for sets
-// with one, which are not worth the time where there are few.
-func (s *space) dense() bool {
-	return 50*s.h.limit()*len(s.bases[0].facts) > s.h.options.Participants
-}
-
 // trial is what a basis says of a set.
 type trial struct {
 	rest      *rest
 	explained bool // it is in the span
 	exposes   bool // with it a small set would be
+	suspects  int
 	pivot     int32
 	at        []int32 // the facts that the pivot is in
 }
 
-func (s *space) try(i int, b *basis, q *Set, sk sketch) (t trial) {
+func (s *space) try(b *basis, q *Set, sk sketch) (t trial) {
 	t.rest = b.rest(q, sk)
 	if t.explained = t.rest.sketch.nonzero() == 0; t.explained {
 		return t
 	}
-	if t.exposes = b.few(t.rest, s.h.limit()) || s.dense() && b.nearly(t.rest, s.h.limit()); t.exposes {
+	if t.exposes = b.few(t.rest, s.h.limit()); t.exposes {
 		return t
 	}
-	for _, left := range s.left[i] {
-		if t.exposes = t.rest.sketch.proportional(left.sketch); t.exposes {
-			return t
-		}
+	suspects := b.suspects(q, s.classes, s.h.limit())
+	t.suspects = len(suspects)
+	if t.exposes = b.exposes(t.rest, suspects, s.h.limit()); t.exposes {
+		return t
 	}
 	t.pivot, t.at = b.pivot(t.rest, s.classes, pivotTries)
 	return t
@@ -152,17 +131,18 @@ func (s *space) accept(q *Set, sk sketch, tries *[bases]trial) bool {
 			return false
 		}
 	}
-	st := step{set: q, sketch: sk, rank: true}
 	for i, b := range s.bases {
 		b.accept(tries[i].rest, tries[i].pivot, tries[i].at)
-		st.moved[i] = s.move(i, b.pending[len(b.pending)-1])
 	}
-	s.remember(st)
+	s.classes.divide(q)
+	s.remember(step{q, sk, true})
 	return true
 }
 
 // recall adds a set to what was shown.
 func (s *space) recall(q *Set, sk sketch) {
+	s.classes.count(q)
+	defer s.classes.forget()
 	var tries [bases]trial
 	s.each(func(i int, b *basis) {
 		t := &tries[i]
@@ -182,57 +162,9 @@ func (s *space) remember(st step) {
 	s.log = append(s.log, st)
 }
 
-// move takes a new line from the rest of the targets.
-func (s *space) move(i int, l *line) (out []move) {
-	left := s.left[i]
-	for _, t := range s.h.targets.around[l.pivot] {
-		if left[t] == nil {
-			left[t] = &rest{set: t.set, sketch: slices.Clone(t.sketch)}
-			out = append(out, move{t, 0, true})
-		}
-	}
-	for t, r := range left {
-		if f := r.value(l.pivot, l.at); f != 0 {
-			r.lose(f, l)
-			out = append(out, move{t, f, false})
-		}
-	}
-	return out
-}
-
-// lose subtracts f times a line.
-func (r *rest) lose(f element, l *line) {
-	if n := len(l.of) - len(r.of); n > 0 {
-		r.of = append(r.of, make([]element, n)...)
-	}
-	r.sketch.less(f, l.sketch)
-	subtractFrom(r.of, f, l.of)
-}
-
-// target finds what is left of a new target.
-func (s *space) target(t *target) {
-	for i, b := range s.bases {
-		if b.meets(t.set) {
-			s.left[i][t] = b.rest(t.set, t.sketch)
-		}
-	}
-}
-
-// meets says whether a set has a pivot.
-func (b *basis) meets(q *Set) bool {
-	for _, lines := range [][]*line{b.rows, b.pending} {
-		for _, l := range lines {
-			if q.Has(l.pivot) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// shorten makes pending lines rows where every rest is compared with each of them.
+// shorten makes pending lines rows where there are many, or many lines to reduce by them.
 func (s *space) shorten() {
-	if s.dense() && len(s.bases[0].pending) > 3 {
+	if n := len(s.bases[0].pending); n >= mostTerms || n > 3 && s.suspects > 20 {
 		s.each(func(_ int, b *basis) { b.settle() })
 	}
 }
@@ -249,15 +181,7 @@ func (s *space) undo(mark int) {
 		if !st.rank {
 			continue
 		}
-		for i, b := range s.bases {
-			l := b.pending[len(b.pending)-1]
-			for k := len(st.moved[i]) - 1; k >= 0; k-- {
-				if m := st.moved[i][k]; m.first {
-					delete(s.left[i], m.target)
-				} else {
-					s.left[i][m.target].lose(m.factor.negative(), l)
-				}
-			}
+		for _, b := range s.bases {
 			b.undo(len(b.pending) - 1)
 		}
 	}
@@ -269,19 +193,17 @@ func (s *space) settle() {
 	for _, b := range s.bases {
 		b.settle()
 	}
-	for _, st := range s.log {
-		if st.rank {
-			s.classes.refine(st.set)
-		}
-	}
 	s.log = nil
 }
 
-// classes are the participants by what has been shown: two are in the same class
-// who are in the same sets.
+// classes are the participants by their history: two are in the same class who are
+// in the same sets of the span.
 type classes struct {
 	of    []int32 // by participant
 	sizes []int32 // by class
+
+	in      []int32 // by class, how many are in the set that is counted
+	counted []int32 // classes that have some in it
 }
 
 func newClasses(participants int) *classes {
@@ -298,22 +220,52 @@ func (c *classes) grow(participants int) {
 
 func (c *classes) size(p int32) int32 { return c.sizes[c.of[p]] }
 
-// refine divides every class by a set.
-func (c *classes) refine(q *Set) {
-	in := make([]int32, len(c.sizes))
-	for p := range q.All() {
-		in[c.of[p]]++
+// count counts each class in a set.
+func (c *classes) count(q *Set) {
+	if n := len(c.sizes) - len(c.in); n > 0 {
+		c.in = append(c.in, make([]int32, n)...)
 	}
-	to := make([]int32, len(c.sizes))
-	for k, n := range in {
-		to[k] = int32(k)
-		if n > 0 && n < c.sizes[k] {
+	for p := range q.All() {
+		k := c.of[p]
+		if c.in[k]++; c.in[k] == 1 {
+			c.counted = append(c.counted, k)
+		}
+	}
+}
+
+// sizeWith is how many have a participant's history and are, as they, in the set that
+// is counted, or are not.
+func (c *classes) sizeWith(q *Set, p int32) int32 {
+	k := c.of[p]
+	if q.Has(p) {
+		return c.in[k]
+	}
+	return c.sizes[k] - c.in[k]
+}
+
+func (c *classes) forget() {
+	for _, k := range c.counted {
+		c.in[k] = 0
+	}
+	c.counted = c.counted[:0]
+}
+
+// divide divides every class by the set that is counted.
+func (c *classes) divide(q *Set) {
+	to := map[int32]int32{}
+	for _, k := range c.counted {
+		if n := c.in[k]; n < c.sizes[k] {
 			to[k] = int32(len(c.sizes))
 			c.sizes[k] -= n
 			c.sizes = append(c.sizes, n)
 		}
 	}
+	if len(to) == 0 {
+		return
+	}
 	for p := range q.All() {
-		c.of[p] = to[c.of[p]]
+		if k, ok := to[c.of[p]]; ok {
+			c.of[p] = k
+		}
 	}
 }

@@ -79,9 +79,9 @@ func (o *words) put(xs ...uint64) {
 var errState = errors.New("the saved state of the audit is not one of this history")
 
 // Load begins a history of the options where Save left one that had been asked the
-// same questions: b is what Save wrote, and facts and small are those that were
-// answered, in their order.
-func Load(o HistoryOptions, b []byte, facts []Fact, small []*Set) (*History, error) {
+// same questions: b is what Save wrote, and facts are those that were answered, in
+// their order.
+func Load(o HistoryOptions, b []byte, facts []Fact) (*History, error) {
 	if len(b) < len(stateMagic)+4 || string(b[:len(stateMagic)]) != stateMagic || len(b)%8 != 4 ||
 		crc32.Checksum(b[:len(b)-4], castagnoli) != binary.LittleEndian.Uint32(b[len(b)-4:]) {
 		return nil, errState
@@ -108,9 +108,6 @@ func Load(o HistoryOptions, b []byte, facts []Fact, small []*Set) (*History, err
 		}
 		s.shown[h.sketch.of(f.Set).print()] = true
 		s.sizes[f.Set.Len()] = append(s.sizes[f.Set.Len()], f.Set)
-	}
-	for _, s := range small {
-		h.hide(s, h.sketch.of(s))
 	}
 	return h, nil
 }
