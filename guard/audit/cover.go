@@ -24,6 +24,9 @@ type suppression struct {
 	chosen    []int32 // cells, in the order in which they were hidden
 	noise     bool    // ties are broken at random
 	random    *rand.Rand
+	wanted    int // how many cells must have a witness
+	progress  func(done, total int)
+	halt      halt
 
 	lostCells []int32 // of lost
 	lostShows []int32
@@ -32,7 +35,7 @@ type suppression struct {
 func (s *System) suppress(o Options, random *rand.Rand) *suppression {
 	s.index()
 	u := &suppression{
-		System: s, sensitive: o.Sensitive, random: random,
+		System: s, sensitive: o.Sensitive, random: random, progress: o.Progress,
 		gone: make([]bool, s.numbers()), shows: make([]int32, len(s.Count)), hidden: make([]bool, len(s.Count)),
 		unknowns: make([]int32, s.equations()), lostShows: make([]int32, len(s.Count)),
 	}
@@ -130,6 +133,11 @@ func (u *suppression) canHide(c int32) bool {
 		}
 	}
 	return true
+}
+
+// eliminate shadows the system's: this one can be halted.
+func (u *suppression) eliminate(unknown []int32) *elimination {
+	return u.System.eliminateUntil(u.halt, unknown)
 }
 
 func (u *suppression) unknown() []int32 {

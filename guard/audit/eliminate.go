@@ -23,6 +23,7 @@ type elimination struct {
 	pivotCol []int32 // of each row, −1 for none
 	pivotRow []int32 // of each column, −1 for a free one
 	ops      []operation
+	halt     halt
 }
 
 // operation is target := target − factor·source.
@@ -31,9 +32,11 @@ type operation struct {
 	factor         element
 }
 
-func (s *System) eliminate(unknown []int32) *elimination {
+func (s *System) eliminate(unknown []int32) *elimination { return s.eliminateUntil(halt{}, unknown) }
+
+func (s *System) eliminateUntil(h halt, unknown []int32) *elimination {
 	s.index()
-	e := &elimination{s: s, unknown: unknown, column: make([]int32, len(s.Count))}
+	e := &elimination{s: s, unknown: unknown, column: make([]int32, len(s.Count)), halt: h}
 	for c := range e.column {
 		e.column[c] = -1
 	}
@@ -76,6 +79,7 @@ func (e *elimination) run() {
 		if r < 0 {
 			return
 		}
+		e.halt.check()
 		row := e.rows[r]
 		best := row[0]
 		for _, t := range row {

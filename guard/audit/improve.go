@@ -49,17 +49,14 @@ func (u *suppression) safe(tables []Change, limit int64) ([]Change, bool) {
 		}
 	}
 	var wanted []int32
-	large := false
 	for c, s := range u.sensitive {
 		switch {
-		case !s:
-		case u.Count[c] > limit:
-			large = true
+		case !s, u.Count[c] > limit:
 		case !witnessed[int32(c)]:
 			wanted = append(wanted, int32(c))
 		}
 	}
-	if large && u.derivable() {
+	if len(u.following(limit)) > 0 {
 		return nil, false
 	}
 	for _, c := range wanted { // one after the other: the first failure is enough
@@ -78,15 +75,4 @@ func (u *suppression) safe(tables []Change, limit int64) ([]Change, bool) {
 func (t Change) above(cell int32, limit int64) bool {
 	i := slices.Index(t.Cells, cell)
 	return i >= 0 && t.Values[i] > float64(limit)
-}
-
-// derivable says whether a sensitive cell follows from what is shown.
-func (u *suppression) derivable() bool {
-	e := u.eliminate(u.unknown())
-	for col, is := range e.determined(u.random) {
-		if is && u.sensitive[e.unknown[col]] {
-			return true
-		}
-	}
-	return false
 }

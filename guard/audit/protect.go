@@ -2,6 +2,7 @@ package audit
 
 import (
 	"cmp"
+	"context"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -15,6 +16,8 @@ type Options struct {
 	Effort    int    // how many choices are made and pruned; 0 for the first as it is
 	Exact     int    // how many steps are spent on looking for fewer, and on proving that there are none
 	Seed      uint64
+
+	Progress func(done, total int) // is told how many sensitive cells have been made safe; nil for nobody
 }
 
 // Protection is a choice of hidden numbers that is safe.
@@ -32,8 +35,43 @@ type Protection struct {
 // that no sensitive cell follows from what is shown and every one of them could as
 // well be above the limit.
 func (s *System) Protect(o Options) *Protection {
+	out, err := s.ProtectContext(context.Background(), o)
+	if err != nil {
+		panic(err) // nothing ends that context
+	}
+	return out
+}
+
+// ProtectContext is Protect, and ends early with an error when ctx does.
+func (s *System) ProtectContext(ctx context.Context, o Options) (out *Protection, err error) {
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case halted:
+			out, err = nil, context.Cause(ctx)
+		default:
+			panic(r)
+		}
+	}()
+	return s.protect(halt{ctx}, o), nil
+}
+
+// halt ends work from within when its context is done: nothing half done is returned,
+// where it could be taken for safe. The zero halt never does.
+type halt struct{ ctx context.Context }
+
+type halted struct{}
+
+func (h halt) check() {
+	if h.ctx != nil && h.ctx.Err() != nil {
+		panic(halted{})
+	}
+}
+
+func (s *System) protect(h halt, o Options) *Protection {
 	random := rand.New(rand.NewPCG(o.Seed, 0x77656972))
 	u := s.suppress(o, random)
+	u.halt = h
 	start := u.clone()
 	out := &Protection{}
 	out.Changes, out.Unsafe = u.protect(o.Limit)
@@ -64,6 +102,14 @@ func (s *System) Protect(o Options) *Protection {
 	out.Complementary = u.goners - start.goners
 	out.AtLeast = min(out.AtLeast, out.Complementary)
 	return out
+}
+
+// report tells how many sensitive cells have no witness yet.
+func (u *suppression) report(left int) {
+	u.halt.check()
+	if u.progress != nil {
+		u.progress(u.wanted-left, u.wanted)
+	}
 }
 
 // better is fewer hidden cells, or as many of a smaller count.

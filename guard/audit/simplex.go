@@ -15,6 +15,7 @@ type program struct {
 	cells  []int32 // unknown cells; a column is an index into them
 	column []int32 // of each cell, −1 for one that is shown
 	whole  bool    // counts stay whole
+	far    float64 // the longest step, where nothing ends it
 	low    []float64
 	x      []float64
 	basis  []int32 // column of each basic position
@@ -29,6 +30,7 @@ type program struct {
 
 	work, solved, costs, y, scattered []float64
 	random                            *rand.Rand
+	halt                              halt
 }
 
 // term is an entry of a row: basic position and value.
@@ -53,15 +55,11 @@ type eta struct {
 const tolerance = 1e-7
 
 // newProgram is over the given cells; the others stay as they are.
-func newProgram(s *System, cells []int32, random *rand.Rand) *program {
-	e := s.eliminate(cells)
-	p := &program{System: s, cells: cells, column: e.column, random: random}
+func newProgram(s *System, cells []int32, random *rand.Rand, h halt) *program {
+	e := s.eliminateUntil(h, cells)
+	p := &program{System: s, cells: cells, column: e.column, random: random, halt: h}
 	p.low, p.x = make([]float64, len(p.cells)), make([]float64, len(p.cells))
-	for col, c := range p.cells {
-		// A little room at every bound, each of its own, keeps steps from having no length.
-		p.low[col] = float64(s.Least[c]) - tolerance*(0.5+random.Float64())
-		p.x[col] = float64(s.Count[c])
-	}
+	p.restart(false)
 	p.place, p.rowOf = fill(len(p.cells), -1), fill(s.equations(), -1)
 	for _, r := range e.pivots {
 		k := int32(len(p.basis))
@@ -73,6 +71,16 @@ func newProgram(s *System, cells []int32, random *rand.Rand) *program {
 	}
 	p.factor()
 	return p
+}
+
+// restart goes back to the true table, with the basis as it is.
+func (p *program) restart(whole bool) {
+	p.whole = whole
+	for col, c := range p.cells {
+		// A little room at every bound, each of its own, keeps steps from having no length.
+		p.low[col] = float64(p.Least[c]) - tolerance*(0.5+p.random.Float64())
+		p.x[col] = float64(p.Count[c])
+	}
 }
 
 // factor brings the basis into echelon form.
@@ -103,6 +111,7 @@ func (p *program) factor() {
 		if r < 0 {
 			break
 		}
+		p.halt.check()
 		best := pivotOf(rows[r], counts)
 		done[r], chosen[r] = true, best.at
 		p.order = append(p.order, r)
@@ -261,9 +270,6 @@ func (p *program) priceOf(y []float64, cell int32) (sum float64) {
 	return sum
 }
 
-// unlimited is a step that nothing ends.
-const unlimited = 1e6
-
 // step moves in a direction that raises the sum of the wanted columns: the steepest
 // one or, when steps have led nowhere, any. It returns by how much, and when there
 // is no such direction the prices that prove it.
@@ -302,6 +308,7 @@ func (p *program) step(wanted []bool, any bool) (gain float64, y []float64) {
 // prices that prove the end, nil without a proof.
 func (p *program) climb(wanted []bool, after func() bool) []float64 {
 	for idle := 0; idle < 100+4*len(p.basis); {
+		p.halt.check()
 		gain, y := p.step(wanted, idle > 8 && idle%2 == 0)
 		if y != nil {
 			return y
@@ -337,7 +344,7 @@ func wholeStep(w []float64, length float64) float64 {
 // the basic one that stops it. It returns how far.
 func (p *program) move(col int32, sign float64) float64 {
 	w := p.direction(p.cells[col])
-	length, stop := unlimited, int32(-1)
+	length, stop := p.far, int32(-1)
 	if sign < 0 {
 		length = p.x[col] - p.low[col]
 	}

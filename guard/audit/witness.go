@@ -2,232 +2,154 @@ package audit
 
 import (
 	"cmp"
+	"maps"
 	"math"
 	"slices"
 )
-
-// Change is a consistent table as what differs from the true one: cells and their
-// values. Every equation holds of it, and no hidden cell is below its least.
-type Change struct {
-	Cells  []int32
-	Values []float64
-}
-
-// neighbourhood is hidden cells and the equations that they stand in, as a system
-// of its own: whatever moves in it leaves everything else as it is.
-type neighbourhood struct {
-	System
-	of []int32 // cell of the whole
-}
-
-// surroundings are the equations around a cell that have been taken, and those that
-// could be next.
-type surroundings struct {
-	missing []int32 // of a hidden cell, how many of its equations have not been taken; −1 for all
-	alone   []int32 // of an equation that could be next, how many cells miss it alone; −1 for others
-	next    []int32
-	inside  []int32 // cells of which all have been
-	taken   []int32
-}
-
-// near grows the equations around a cell until enough hidden cells stand in no
-// other. The equation that completes the most cells is taken first.
-func (u *suppression) near(cell int32, size int) *neighbourhood {
-	s := &surroundings{missing: fill(len(u.Count), -1), alone: fill(u.equations(), -1)}
-	eqs, _ := u.of(cell)
-	for _, e := range eqs {
-		u.take(s, e)
-	}
-	for len(s.taken) < size {
-		best := int32(-1)
-		kept := s.next[:0]
-		for _, e := range s.next {
-			if s.alone[e] < 0 {
-				continue // taken
-			}
-			kept = append(kept, e)
-			if best < 0 || s.alone[e] > s.alone[best] || s.alone[e] == s.alone[best] && e < best {
-				best = e
-			}
-		}
-		if s.next = kept; best < 0 {
-			break
-		}
-		u.take(s, best)
-	}
-	return u.part(s.inside, s.taken)
-}
-
-const takenAlready = -2
-
-func (u *suppression) take(s *surroundings, e int32) {
-	if s.alone[e] == takenAlready {
-		return
-	}
-	s.alone[e] = takenAlready
-	s.taken = append(s.taken, e)
-	cells, _ := u.terms(e)
-	for _, c := range cells {
-		if !u.hidden[c] {
-			continue
-		}
-		eqs, _ := u.of(c)
-		if s.missing[c] < 0 {
-			s.missing[c] = int32(len(eqs))
-		}
-		s.missing[c]--
-		if s.missing[c] == 0 {
-			s.inside = append(s.inside, c)
-			continue
-		}
-		for _, f := range eqs {
-			if s.alone[f] == -1 {
-				s.alone[f] = 0
-				s.next = append(s.next, f)
-			}
-			if s.missing[c] == 1 && s.alone[f] >= 0 {
-				s.alone[f]++
-			}
-		}
-	}
-}
-
-// part is the system of some cells; equations that none of them stands in are left out.
-func (u *suppression) part(cells, equations []int32) *neighbourhood {
-	n := &neighbourhood{of: cells}
-	at := fill(len(u.Count), -1)
-	for _, c := range cells {
-		at[c] = int32(n.Add(u.Count[c], u.Least[c]))
-	}
-	var terms []Term
-	for _, e := range slices.Sorted(slices.Values(equations)) {
-		terms = terms[:0]
-		all, coefs := u.terms(e)
-		for i, c := range all {
-			if at[c] >= 0 {
-				terms = append(terms, Term{int(at[c]), coefs[i]})
-			}
-		}
-		if len(terms) > 0 {
-			n.Equation(terms...)
-		}
-	}
-	return n
-}
-
-// change is the program's point as a change of the whole.
-func (n *neighbourhood) change(p *program) Change {
-	var out Change
-	for col, x := range p.x {
-		c := p.cells[col]
-		if math.Abs(x-float64(n.Count[c])) > tolerance {
-			if r := math.Round(x); math.Abs(x-r) < 100*tolerance {
-				x = r
-			}
-			out.Cells = append(out.Cells, n.of[c])
-			out.Values = append(out.Values, x)
-		}
-	}
-	return out
-}
 
 // witnesses finds, for each of the wanted sensitive cells, a consistent table in
 // which it is above the limit. It returns the tables, and of each cell without one
 // the cells that could be hidden to make room for it, the best first.
 func (u *suppression) witnesses(wanted []int32, limit int64) (tables []Change, failed map[int32][]int32) {
-	pending := map[int32]bool{}
-	for _, c := range wanted {
-		pending[c] = true
-	}
 	failed = map[int32][]int32{}
+	r := &raising{suppression: u, above: float64(limit + 1), pending: make([]bool, len(u.Count)), left: len(wanted), slack: u.slacks(100 * (limit + 1))}
 	for _, c := range wanted {
-		for size := 64; pending[c]; size *= 4 {
-			whole := 2*size >= u.equations()
-			var n *neighbourhood
-			if !whole {
-				n = u.near(c, size)
-			} else {
-				all := make([]int32, u.equations())
-				for e := range all {
-					all[e] = int32(e)
-				}
-				n = u.part(u.unknown(), all)
-			}
-			changes, y, p := u.raise(n, c, pending, limit)
-			tables = append(tables, changes...)
-			if pending[c] && whole {
-				delete(pending, c)
-				failed[c] = u.helpful(c, p, y)
-			}
+		r.pending[c] = true
+	}
+	for _, n := range u.components(wanted, r.slack) {
+		r.whole = len(u.Count) <= wholeSystem || len(n.cellOf) <= wholeComponent
+		r.raiseAll(n, failed)
+	}
+	return r.tables, failed
+}
+
+// An attacker can find the whole solutions of small systems, so completions of them
+// are of whole counts.
+const (
+	wholeSystem    = 1000 // cells
+	wholeComponent = 200
+)
+
+// raising looks for tables in which cells are above the limit.
+type raising struct {
+	*suppression
+	above   float64
+	whole   bool   // tables must be of whole counts
+	pending []bool // cells that have not been above in one
+	left    int
+	slack   []int32 // by equation
+	tables  []Change
+}
+
+// settle keeps a table of a neighbourhood, for the cells that are above in it.
+func (r *raising) settle(n *neighbourhood, table []float64) int {
+	var above []int32
+	for i, c := range n.cellOf {
+		if r.pending[c] && table[i] >= r.above-tolerance {
+			above = append(above, c)
 		}
 	}
-	return tables, failed
+	change := n.change(table)
+	if len(above) == 0 || !change.even(r.System, r.slack) {
+		return 0
+	}
+	for _, c := range above {
+		r.pending[c] = false
+	}
+	r.tables = append(r.tables, change)
+	r.left -= len(above)
+	r.report(r.left)
+	return len(above)
+}
+
+// local are the neighbourhood's own numbers of its cells that are pending.
+func (r *raising) local(n *neighbourhood) (pending []bool) {
+	pending = make([]bool, len(n.cellOf))
+	for i, c := range n.cellOf {
+		pending[i] = r.pending[c]
+	}
+	return pending
+}
+
+// raiseAll finds tables for every pending cell of a component.
+func (r *raising) raiseAll(n *neighbourhood, failed map[int32][]int32) {
+	if !r.whole {
+		r.rake(n)
+	}
+	var p *program // of the component; one cell's end is the next one's beginning
+	for i, c := range n.cellOf {
+		for size := nearby; r.pending[c] && 2*size < n.equations(); size *= 4 {
+			near := n.near(int32(i), size)
+			if at, ok := slices.BinarySearch(near.cellOf, c); ok {
+				r.raise(near, r.program(near), int32(at))
+			}
+		}
+		if !r.pending[c] {
+			continue
+		}
+		if p == nil {
+			p = r.program(n)
+		}
+		if y := r.raise(n, p, int32(i)); r.pending[c] {
+			r.pending[c] = false
+			failed[c] = r.helpful(c, n.prices(p, y))
+		}
+	}
+}
+
+// nearby is how many equations around a cell are tried first.
+const nearby = 64
+
+func (r *raising) program(n *neighbourhood) *program {
+	columns := make([]int32, len(n.cellOf))
+	for i := range columns {
+		columns[i] = int32(i)
+	}
+	p := newProgram(&n.System, columns, r.random, r.halt)
+	p.far = 2 * r.above
+	return p
+}
+
+// prices are those of a program's rows, by equation of the whole.
+func (n *neighbourhood) prices(p *program, y []float64) map[int32]float64 {
+	out := map[int32]float64{}
+	for e, row := range p.rowOf {
+		if row >= 0 && y != nil && y[row] != 0 {
+			out[n.equationOf[e]] = y[row]
+		}
+	}
+	return out
 }
 
 // raise looks for tables of a neighbourhood in which a cell, and others that are
-// pending, are above the limit. Where the cell cannot be, y are the prices that
-// prove it.
-func (u *suppression) raise(n *neighbourhood, cell int32, pending map[int32]bool, limit int64) (tables []Change, y []float64, p *program) {
-	columns := make([]int32, len(n.of))
-	targets, left := make([]bool, len(n.of)), 0
-	own := int32(-1)
-	for i, c := range n.of {
-		columns[i] = int32(i)
-		if c == cell {
-			own = int32(i)
-		}
-		if pending[c] {
-			targets[i] = true
-			left++
-		}
+// pending, are above the limit. Where the cell cannot be, it returns the prices that
+// prove it, or zeros when that could not be told.
+func (r *raising) raise(n *neighbourhood, p *program, cell int32) (y []float64) {
+	p.restart(false)
+	if y = p.alone(cell, r.above); y != nil {
+		return y
 	}
-	if own < 0 {
-		return nil, nil, nil
-	}
-	above := float64(limit + 1)
-	p = newProgram(&n.System, columns, u.random)
-	settle := func(reached []int32) {
-		if len(reached) == 0 {
-			return
+	for try := 0; r.whole && !p.isWhole(); try++ {
+		if try == wholeTries {
+			return nil
 		}
-		tables = append(tables, n.change(p))
-		for _, col := range reached {
-			targets[col] = false
-			left--
-			delete(pending, n.of[col])
+		p.restart(true)
+		if p.alone(cell, r.above) != nil {
+			p.x[cell] += 0.5 // is not whole: another try
 		}
 	}
-	y = p.alone(own, above)
-	for try := 0; y == nil && u.whole() && !p.isWhole(); try++ {
-		p = newProgram(&n.System, columns, u.random)
-		p.whole = true
-		if y = p.alone(own, above); y != nil && try < wholeTries {
-			y = nil
-			p.x[own] += 0.5 // another try
-		} else if y != nil {
-			clear(y) // it is no proof
+	p.whole = r.whole
+	r.settle(n, p.table())
+	for {
+		pending := r.local(n)
+		if !slices.Contains(pending, true) || len(p.round(pending, r.above)) == 0 || r.settle(n, p.table()) == 0 {
+			return nil
 		}
 	}
-	if y != nil {
-		return nil, y, p
-	}
-	settle([]int32{own})
-	for left > 0 {
-		reached := p.round(targets, above)
-		if len(reached) == 0 {
-			break
-		}
-		settle(reached)
-	}
-	return tables, nil, p
 }
 
-// whole says whether completions must be of whole counts: an attacker can find the
-// whole solutions of small systems.
-func (u *suppression) whole() bool { return len(u.Count) <= 1000 }
-
 // wholeTries is how often a table of whole counts is looked for.
-const wholeTries = 3
+const wholeTries = 4
 
 func (p *program) isWhole() bool {
 	for _, x := range p.x {
@@ -236,6 +158,17 @@ func (p *program) isWhole() bool {
 		}
 	}
 	return true
+}
+
+// table is the program's point, without what rounding has left.
+func (p *program) table() []float64 {
+	out := slices.Clone(p.x)
+	for i, x := range out {
+		if whole := math.Round(x); math.Abs(x-whole) < 100*tolerance {
+			out[i] = whole
+		}
+	}
+	return out
 }
 
 // patience is how many steps a round goes on for without another cell above.
@@ -287,41 +220,59 @@ func (p *program) alone(col int32, above float64) []float64 {
 }
 
 // helpful is the cells that could be hidden and whose price is not 0: with one of
-// them unknown, the bound that the prices prove no longer holds. The best is first.
-func (u *suppression) helpful(cell int32, p *program, y []float64) []int32 {
-	price := make([]float64, u.equations())
-	if p != nil {
-		for eq, r := range p.rowOf {
-			if r >= 0 {
-				price[eq] = y[r]
-			}
+// them unknown, the bound that the prices prove no longer holds, and without one it
+// holds whatever is hidden. Without a proof it is those that stand nearest. The best
+// is first.
+func (u *suppression) helpful(cell int32, price map[int32]float64) []int32 {
+	total := map[int32]float64{}
+	for e, y := range price {
+		cells, coefs := u.terms(e)
+		for i, c := range cells {
+			total[c] += y * float64(coefs[i])
 		}
 	}
 	var out []int32
-	for c := range int32(len(u.Count)) {
-		sum := 0.0
-		eqs, coefs := u.of(c)
-		for i, eq := range eqs {
-			sum += price[eq] * float64(coefs[i])
-		}
-		if math.Abs(sum) > 1e-6 && u.canHide(c) {
+	for c, y := range total {
+		if math.Abs(y) > 1e-6 && u.canHide(c) {
 			out = append(out, c)
 		}
 	}
-	if len(out) == 0 { // without a proof: whatever stands beside it
-		eqs, _ := u.of(cell)
-		for _, e := range eqs {
-			cells, _ := u.terms(e)
-			for _, c := range cells {
-				if u.canHide(c) {
-					out = append(out, c)
+	if len(price) == 0 {
+		out = u.nearest(cell)
+	}
+	slices.SortFunc(out, func(a, b int32) int {
+		return cmp.Or(-cmp.Compare(u.crossing(a)-u.weight(a), u.crossing(b)-u.weight(b)), cmp.Compare(u.cost(a), u.cost(b)), cmp.Compare(a, b))
+	})
+	return out
+}
+
+// nearest is the cells that can be hidden and to which the fewest equations lead.
+func (u *suppression) nearest(cell int32) (out []int32) {
+	found, taken := map[int32]bool{cell: true}, map[int32]bool{}
+	for ring := []int32{cell}; len(ring) > 0 && len(out) == 0; {
+		var next []int32
+		for _, c := range ring {
+			eqs, _ := u.of(c)
+			for _, e := range eqs {
+				if taken[e] {
+					continue
+				}
+				taken[e] = true
+				cells, _ := u.terms(e)
+				for _, d := range cells {
+					if found[d] {
+						continue
+					}
+					found[d] = true
+					next = append(next, d)
+					if u.canHide(d) {
+						out = append(out, d)
+					}
 				}
 			}
 		}
+		ring = next
 	}
-	slices.SortFunc(out, func(a, b int32) int {
-		return cmp.Or(-cmp.Compare(u.crossing(a)-u.weight(a), u.crossing(b)-u.weight(b)), cmp.Compare(u.cost(a), u.cost(b)))
-	})
 	return out
 }
 
@@ -335,7 +286,11 @@ func (u *suppression) protect(limit int64) (tables []Change, unsafe []int32) {
 			wanted = append(wanted, int32(c))
 		}
 	}
-	for len(wanted) > 0 {
+	if u.wanted = len(wanted); u.wanted == 0 {
+		return nil, nil
+	}
+	for {
+		u.report(len(wanted))
 		u.pairUp()
 		u.breakDerivations()
 		for u.widen(limit) {
@@ -343,22 +298,32 @@ func (u *suppression) protect(limit int64) (tables []Change, unsafe []int32) {
 		}
 		more, failed := u.witnesses(wanted, limit)
 		tables = append(tables, more...)
-		wanted = wanted[:0]
-		hid := false
-		for c, helpful := range failed {
-			wanted = append(wanted, c)
-			for _, h := range helpful {
-				if u.canHide(h) {
-					u.hide(h)
-					hid = true
-					break
-				}
-			}
-		}
-		slices.Sort(wanted)
-		if !hid {
-			return tables, wanted
+		wanted = slices.Sorted(maps.Keys(failed))
+		if !u.hideOneOfEach(wanted, failed) {
+			return tables, append(wanted, u.following(limit)...)
 		}
 	}
-	return tables, nil
+}
+
+// hideOneOfEach hides the first cell of each list that can be. It returns whether it hid any.
+func (u *suppression) hideOneOfEach(of []int32, lists map[int32][]int32) (did bool) {
+	for _, c := range of {
+		if i := slices.IndexFunc(lists[c], u.canHide); i >= 0 {
+			u.hide(lists[c][i])
+			did = true
+		}
+	}
+	return did
+}
+
+// following is the sensitive cells above the limit that follow from what is shown:
+// a table in which they are above it, as in the true one, does not speak for them.
+func (u *suppression) following(limit int64) (out []int32) {
+	large := slices.DeleteFunc(u.unknown(), func(c int32) bool { return !u.sensitive[c] || u.Count[c] <= limit })
+	if len(large) == 0 {
+		return nil
+	}
+	e := u.eliminate(u.unknown())
+	determined := e.determined(u.random)
+	return slices.DeleteFunc(large, func(c int32) bool { return !determined[e.column[c]] })
 }
