@@ -252,11 +252,12 @@ func (h *host) table(ctx context.Context, n *plan.Node) (guard.Release, error) {
 		}
 		return h.guard.View(n, base)
 	}
-	t, err := h.engine.TabulateMembers(h.withProgress(ctx, n), n)
+	ctx = h.withProgress(ctx)
+	t, err := h.engine.TabulateMembers(ctx, n)
 	if err != nil {
 		return guard.Release{}, err
 	}
-	return h.guard.Table(n, t)
+	return h.guard.TableContext(ctx, n, t)
 }
 
 // charted is the table that a chart shows.
@@ -268,10 +269,11 @@ func charted(n *plan.Node) (*plan.Node, error) {
 }
 
 // withProgress shows the progress of a plan.
-func (h *host) withProgress(ctx context.Context, n *plan.Node) context.Context {
-	return engine.WithProgress(ctx, func(done, total int) {
-		h.pub.Progress("counting participants", int64(done), int64(total))
-	})
+func (h *host) withProgress(ctx context.Context) context.Context {
+	show := func(label string) func(done, total int) {
+		return func(done, total int) { h.pub.Progress(label, int64(done), int64(total)) }
+	}
+	return guard.WithProgress(engine.WithProgress(ctx, show("counting participants")), show("protecting counts"))
 }
 
 // open opens the session's repository, its ledger and its key, once.

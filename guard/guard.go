@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"context"
 	"crypto/ed25519"
 	"fmt"
 
@@ -38,6 +39,26 @@ func New(policy Policy, l Ledger, key ed25519.PrivateKey, session string, schema
 	g := &Guard{policy, policy.limits(), l, key, session, schema, history}
 	_, err := l.Append("start", map[string]any{"session": session, "repository": schema.Name, "cdr": schema.CDR, "tier": schema.Tier, "policy": policy.Hash(), "policy_text": policy.String()})
 	return g, err
+}
+
+// Progress is told how much of a table's work is done, out of how much.
+type Progress func(done, total int)
+
+type progressKey struct{}
+
+// WithProgress has TableContext tell f of its progress.
+func WithProgress(ctx context.Context, f Progress) context.Context {
+	return context.WithValue(ctx, progressKey{}, f)
+}
+
+// progressOf is who is told of steps, and what tells them of the end. A table may
+// be gone over more than once: nobody is told that all is done before it is.
+func progressOf(ctx context.Context) (tell func(done, total int), end func()) {
+	f, ok := ctx.Value(progressKey{}).(Progress)
+	if !ok {
+		return nil, func() {}
+	}
+	return func(done, total int) { f(min(done, total-1), total) }, func() { f(1, 1) }
 }
 
 // record writes a decision and signs what it lets out.

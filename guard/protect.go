@@ -2,6 +2,7 @@ package guard
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -41,11 +42,16 @@ type row struct {
 
 // Table releases the answer to a plan of a table.
 func (g *Guard) Table(n *plan.Node, t *tally.Table) (Release, error) {
+	return g.TableContext(context.Background(), n, t)
+}
+
+// TableContext is Table, and ends early when ctx does: then nothing is released.
+func (g *Guard) TableContext(ctx context.Context, n *plan.Node, t *tally.Table) (Release, error) {
 	protect := g.groups
 	if n.Op() == "Attrition" {
-		protect = g.attrition
+		protect = func(_ context.Context, n *plan.Node, t *tally.Table) (*protected, error) { return g.attrition(n, t) }
 	}
-	p, err := protect(n, t)
+	p, err := protect(ctx, n, t)
 	if err != nil {
 		return Release{}, err
 	}
@@ -132,7 +138,7 @@ func titleOf(n *plan.Node) string {
 }
 
 // groups protects a table of groups.
-func (g *Guard) groups(n *plan.Node, t *tally.Table) (*protected, error) {
+func (g *Guard) groups(ctx context.Context, n *plan.Node, t *tally.Table) (*protected, error) {
 	p := &protected{columns: []string{"participants"}}
 	for _, k := range t.Keys {
 		p.keys = append(p.keys, k.Plan.Name())
@@ -147,11 +153,17 @@ func (g *Guard) groups(n *plan.Node, t *tally.Table) (*protected, error) {
 	if err != nil {
 		return nil, err
 	}
-	gone := lo.protect(t, g.small(t))
+	gone, err := lo.protect(ctx, t, g.small(t))
+	if err != nil {
+		return nil, err
+	}
 	proof := g.certify(p, t, v, lo, gone, true)
 	if pinned(proof) {
 		gone = lo.all()
 		proof = g.certify(p, t, v, lo, gone, true)
+	}
+	if err := ctx.Err(); err != nil { // before anything is remembered of it
+		return nil, err
 	}
 	before := slices.Clone(gone)
 	note, err := g.remember(q, lo, gone)
@@ -229,11 +241,13 @@ const (
 )
 
 // protect says which numbers are hidden.
-func (lo *lowering) protect(t *tally.Table, everything bool) []bool {
+func (lo *lowering) protect(ctx context.Context, t *tally.Table, everything bool) ([]bool, error) {
 	if everything {
-		return filled(len(lo.hidden))
+		return filled(len(lo.hidden)), nil
 	}
-	o := audit.Options{Sensitive: lo.sensitive, Hidden: lo.hidden, Limit: lo.limits.Threshold}
+	tell, done := progressOf(ctx)
+	defer done()
+	o := audit.Options{Sensitive: lo.sensitive, Hidden: lo.hidden, Limit: lo.limits.Threshold, Progress: tell}
 	switch cells := len(lo.sensitive); {
 	case cells <= smallTable:
 		o.Effort, o.Exact = 4, 30
@@ -241,23 +255,26 @@ func (lo *lowering) protect(t *tally.Table, everything bool) []bool {
 		o.Effort = 1
 	}
 	for range len(lo.hidden) {
-		out := lo.system.Protect(o)
+		out, err := lo.system.ProtectContext(ctx, o)
+		if err != nil {
+			return nil, err
+		}
 		if len(out.Unsafe) > 0 && lo.system.Fixed != nil { // it may be safe alone; the history sees to the rest
 			lo.forget()
 			continue
 		}
 		if len(out.Unsafe) > 0 { // nothing passes that was not shown to be safe
-			return lo.all()
+			return lo.all(), nil
 		}
 		more := lo.dominated(t, out.Hidden)
 		if more == nil {
-			return out.Hidden
+			return out.Hidden, nil
 		}
 		for _, at := range more {
 			o.Hidden[at] = true
 		}
 	}
-	return lo.all()
+	return lo.all(), nil
 }
 
 // forget hides what was only known from before.
