@@ -64,7 +64,7 @@ func TestInterrupt(t *testing.T) {
 	if stopped.IsZero() || !errors.Is(err, context.Canceled) || len(r.MIME()) > 0 || r.Result() != nil {
 		t.Fatalf("stopped %v: released %d representations, %v", !stopped.IsZero(), len(r.MIME()), err)
 	}
-	if took > time.Second { // on a busy machine
+	if took > 3*time.Second { // on a busy machine
 		t.Errorf("it ended after %v", took)
 	}
 	if after, err := os.ReadFile(path); err != nil || string(after) != string(before) {

@@ -162,7 +162,7 @@ func TestInterrupt(t *testing.T) {
 		if cancel(); p != nil || err == nil || err.Error() != "stopped" {
 			t.Fatalf("after %d ms: %v, %v", after, p != nil, err)
 		}
-		if late > time.Second { // on a busy machine; the scoreboard has the figure
+		if late > 3*time.Second { // on a busy machine; the scoreboard has the figure
 			t.Errorf("after %d ms: ended %v late", after, late)
 		}
 	}
