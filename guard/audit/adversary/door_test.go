@@ -9,7 +9,11 @@
 // knows predicates, plans, numbers, zeros and refusals, and works with those.
 package adversary
 
-import "math/bits"
+import (
+	"math/bits"
+
+	"weir/guard/audit"
+)
 
 // people is a set of participants, a bit each.
 type people []uint64
@@ -67,11 +71,20 @@ type question struct {
 }
 
 // number is one number of a table: it gives the counts of its sets away and, with a
-// variable, the variable's sums over them.
+// variable, the variable's sums over them, or over others.
 type number struct {
 	sets   []int
 	sum    string
+	over   []int // nil for sets
 	hidden bool
+}
+
+// summed is the sets over which a number gives a sum away.
+func (n number) summed() []int {
+	if n.sum != "" && n.over == nil {
+		return n.sets
+	}
+	return n.over
 }
 
 // counts is the table that shows the count of each set.
@@ -92,6 +105,31 @@ type door interface {
 type terms struct {
 	participants, limit, band int
 	seed                      uint64
+}
+
+// guarded is the audit across answers.
+type guarded struct {
+	*audit.History
+	participants int
+}
+
+func guard(t terms) door {
+	return guarded{audit.NewHistory(audit.HistoryOptions{
+		Participants: t.participants, Limit: int64(t.limit), Band: int64(t.band), Seed: t.seed,
+	}), t.participants}
+}
+
+func (d guarded) ask(q *question) []bool { return d.Ask(d.translate(q)).Shown }
+
+func (d guarded) translate(q *question) *audit.Question {
+	out := &audit.Question{}
+	for _, p := range q.sets {
+		out.Sets = append(out.Sets, audit.NewSet(d.participants, p.members()))
+	}
+	for _, n := range q.numbers {
+		out.Numbers = append(out.Numbers, audit.Given{Sets: n.sets, Sum: n.sum, Over: n.over, Hidden: n.hidden})
+	}
+	return out
 }
 
 // thresholdOnly looks at each number alone, as every system that is in use does. It is

@@ -84,9 +84,15 @@ func scale(v []uint64, by uint64) {
 
 func subtract(v, row []uint64, by uint64) {
 	by = prime - by
+	v = v[:len(row)]
 	for i, x := range row {
-		if x != 0 {
-			v[i] = mod(v[i] + mod(x*by))
+		if x != 0 { // at most (p-1)² + p-1, which folds to less than 2p
+			x = x*by + v[i]
+			x = x&prime + x>>31
+			if x >= prime {
+				x -= prime
+			}
+			v[i] = x
 		}
 	}
 }

@@ -292,13 +292,13 @@ func raid(w *world, rounds int, open func(terms) door) map[string]loot {
 }
 
 // TestPlaysWork is the control of the attackers: each of their plays works against a
-// threshold alone.
+// door that looks at each number alone.
 func TestPlaysWork(t *testing.T) {
-	got := raid(theWorld(), 2, func(t terms) door { return thresholdOnly{t} })
+	got := raid(theWorld(), 3, func(t terms) door { return thresholdOnly{t} })
 	for _, p := range plays {
 		l := got[p.name]
 		t.Logf("%s: %v", p.name, l)
-		if l.exact() == 0 {
+		if l.exact() == 0 && p.name != "wandering" { // which finds something by chance; TestAttackersAgree has many of it
 			t.Errorf("%s got nothing from a door that looks at each number alone", p.name)
 		}
 	}

@@ -114,11 +114,17 @@ func (w *world) set(p predicate) people {
 	return out
 }
 
+// mostCached is how many clauses are remembered.
+const mostCached = 1500
+
 func (w *world) of(c clause) people {
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
 	if p := w.cached[c]; p != nil {
 		return p
+	}
+	if len(w.cached) == mostCached {
+		clear(w.cached)
 	}
 	p := nobody(w.n)
 	for i, v := range w.attributes[c.at].value {
@@ -232,10 +238,12 @@ func newWorld(n int, seed uint64) *world {
 	clamp := func(a *attribute, x float64) float32 {
 		return float32(min(max(x, float64(a.least)), float64(a.most)))
 	}
-	lost := func(a *attribute, i int, p float64) {
-		if r.Float64() < p {
-			a.value[i] = float32(math.NaN())
-		}
+	missing := []struct {
+		of    *attribute
+		share float64
+	}{
+		{education, 0.02}, {income, 0.2}, {insurance, 0.05}, {marital, 0.02}, {employment, 0.03}, {smoking, 0.05}, {alcohol, 0.08},
+		{bmi, 0.06}, {pressure, 0.1}, {sugar, 0.6}, {ldl, 0.4}, {creatinine, 0.35}, {hemoglobin, 0.3},
 	}
 	for _, i := range r.Perm(n) {
 		frail := r.NormFloat64()
@@ -274,9 +282,10 @@ func newWorld(n int, seed uint64) *world {
 		hemoglobin.value[i] = clamp(hemoglobin, 13.5-0.8*float64(kidney.value[i])+1.4*r.NormFloat64())
 		visits.value[i] = float32(int(clamp(visits, 8*math.Exp(0.8*frail+0.4*r.NormFloat64()))))
 		genome.value[i], joined.value[i] = chance(0.55), chance(0.01)
-		for a, p := range map[*attribute]float64{education: 0.02, income: 0.2, insurance: 0.05, marital: 0.02, employment: 0.03,
-			smoking: 0.05, alcohol: 0.08, bmi: 0.06, pressure: 0.1, sugar: 0.6, ldl: 0.4, creatinine: 0.35, hemoglobin: 0.3} {
-			lost(a, i, p)
+		for _, m := range missing {
+			if r.Float64() < m.share {
+				m.of.value[i] = nan
+			}
 		}
 	}
 	return w
