@@ -10,9 +10,10 @@ import (
 )
 
 // sketch is a vector over the participants, as its weighted sum in each of so many
-// random parts of them. The weights are random and secret: a vector whose sums are
-// all 0 is 0, but with a probability of about 2⁻⁵⁸; and one of few participants is 0
-// in all but few parts.
+// random parts of them, and then as the sum that is weighted by the participants'
+// numbers as well. The weights are random and secret: a vector whose sums are all 0
+// is 0, but with a probability of about 2⁻⁵⁸; and one of few participants is 0 in all
+// but few parts, in many of which it has one.
 type sketch []element
 
 // print identifies a vector by its sketch.
@@ -33,19 +34,53 @@ func newSketcher(seed uint64, limit int) sketcher {
 	return sketcher{seed, parts}
 }
 
-// of is the sketch of a set (splitmix64, Steele, Lea and Flood 2014).
+// lot draws a participant's part and weight (splitmix64, Steele, Lea and Flood 2014).
+func (k sketcher) lot(p int32) (part int, weight element) {
+	x := (uint64(uint32(p))+1)*0x9e3779b97f4a7c15 + k.seed
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	x ^= x >> 31
+	return int(x >> (64 - bits.TrailingZeros(uint(k.parts)))), element(x & (1<<58 - 1))
+}
+
+// of is the sketch of a set.
 func (k sketcher) of(q *Set) sketch {
-	out := make(sketch, k.parts)
-	shift := 64 - bits.TrailingZeros(uint(k.parts))
+	out := make(sketch, 2*k.parts)
 	for p := range q.All() {
-		x := (uint64(uint32(p))+1)*0x9e3779b97f4a7c15 + k.seed
-		x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-		x = (x ^ x>>27) * 0x94d049bb133111eb
-		x ^= x >> 31
-		b := x >> shift
-		out[b] = out[b].plus(element(x & (1<<58 - 1)))
+		b, w := k.lot(p)
+		out[b] = out[b].plus(w)
+		out[k.parts+b] = out[k.parts+b].plus(w.times(element(p + 1)))
 	}
 	return out
+}
+
+// few says whether a sketch can be that of a multiple of a set of limit participants
+// or fewer. In a part that has one participant, the quotient of the sums says who it
+// is, and so what the vector is there.
+func (k sketcher) few(s sketch, limit int) bool {
+	if s.nonzero() > limit {
+		return false
+	}
+	var common element
+	for b, x := range s[:k.parts] {
+		if x == 0 {
+			continue
+		}
+		id := s[k.parts+b].times(x.inverse())
+		if id == 0 || id > 1<<31-1 {
+			continue
+		}
+		part, w := k.lot(int32(id - 1))
+		if part != b || w == 0 {
+			continue
+		}
+		if value := x.times(w.inverse()); common == 0 {
+			common = value
+		} else if value != common {
+			return false
+		}
+	}
+	return true
 }
 
 // print adds up the parts with two sets of weights.
@@ -59,7 +94,7 @@ func (s sketch) print() (out print) {
 
 // nonzero is how many parts are not 0.
 func (s sketch) nonzero() (n int) {
-	for _, x := range s {
+	for _, x := range s[:len(s)/2] {
 		if x != 0 {
 			n++
 		}
@@ -81,6 +116,7 @@ func (s sketch) less(f element, t sketch) {
 // at the pivots of the rows and of those pending before them; settle makes them
 // rows, when there is time.
 type basis struct {
+	sketcher
 	random  *rand.Rand
 	facts   []*Set
 	rows    []*line
@@ -280,22 +316,27 @@ func (b *basis) values(r *rest, most int) []element {
 	return values
 }
 
-// few says whether a rest, which is not 0, may be that of limit participants or fewer.
+// few says whether a rest, which is not 0, may be a multiple of a set of limit
+// participants or fewer.
 func (b *basis) few(r *rest, limit int) bool {
-	if r.sketch.nonzero() > limit {
+	if !b.sketcher.few(r.sketch, limit) {
 		return false
 	}
 	if !slices.ContainsFunc(r.of, func(x element) bool { return x != 0 }) {
 		return r.set.Len() <= limit
 	}
-	values := b.values(r, pivotTries/2)
-	n := 0
-	for _, x := range values {
+	n, common := 0, element(0)
+	for _, x := range b.values(r, pivotTries/2) { // there are none where there are too many facts
 		if x != 0 {
-			n++
+			if n++; common == 0 {
+				common = x
+			}
+			if n > limit || x != common {
+				return false
+			}
 		}
 	}
-	return n <= limit // with too many facts, of which there are no values, it is taken for few
+	return true
 }
 
 // probes is in how many parts lines are compared with a rest at first.
@@ -337,7 +378,7 @@ func (b *basis) suspects(q *Set, c *classes, limit int) (out []suspect) {
 func (b *basis) exposes(r *rest, suspects []suspect, limit int) bool {
 	var at [probes]int
 	n := 0
-	for k, x := range r.sketch {
+	for k, x := range r.sketch[:b.parts] {
 		if x != 0 && n < probes {
 			at[n] = k
 			n++
@@ -375,7 +416,7 @@ func (b *basis) exposes(r *rest, suspects []suspect, limit int) bool {
 				for i := range d.sum[:n] {
 					d.sum[i] = d.sum[i].plus(seen[u][i])
 				}
-				if f := repeated(d.sum[:n]); f != 0 && isolates(r, f, suspects, d.of, limit) {
+				if f := repeated(d.sum[:n]); f != 0 && b.isolates(r, f, suspects, d.of, limit) {
 					return true
 				}
 				next = append(next, d)
@@ -386,8 +427,8 @@ func (b *basis) exposes(r *rest, suspects []suspect, limit int) bool {
 	return false
 }
 
-// isolates says whether the sum of lines less f times the rest is 0 in all but limit parts.
-func isolates(r *rest, f element, suspects []suspect, of []int, limit int) bool {
+// isolates says whether the sum of lines less f times the rest may be a small set.
+func (b *basis) isolates(r *rest, f element, suspects []suspect, of []int, limit int) bool {
 	sum := slices.Clone(suspects[of[0]].sketch)
 	for _, u := range of[1:] {
 		for k, x := range suspects[u].sketch {
@@ -395,20 +436,21 @@ func isolates(r *rest, f element, suspects []suspect, of []int, limit int) bool 
 		}
 	}
 	sum.less(f, r.sketch)
-	return sum.nonzero() <= limit
+	return b.sketcher.few(sum, limit)
 }
 
 // without is the sketch of a line made 0 at the pivots of pending ones.
 func (l *line) without(pending []*line) sketch {
-	sk := l.sketch
-	of := l.of
-	for k, p := range pending {
+	sk, of := l.sketch, l.of
+	for _, p := range pending {
 		f := valueAt(of, p.at)
 		if f == 0 {
 			continue
 		}
-		if k == 0 || &sk[0] == &l.sketch[0] {
-			sk, of = slices.Clone(sk), append(slices.Clone(of), make([]element, len(p.of))...)
+		if &sk[0] == &l.sketch[0] {
+			of = make([]element, len(pending[len(pending)-1].of))
+			copy(of, l.of)
+			sk = slices.Clone(sk)
 		}
 		sk.less(f, p.sketch)
 		subtractFrom(of, f, p.of)

@@ -237,7 +237,7 @@ func (h *History) Stats() Stats {
 		rank := len(s.bases[0].rows)
 		out.Sets += len(s.shown)
 		out.Rank = max(out.Rank, rank)
-		out.Bytes += int64(bases*rank*(8*rank+8*h.sketch.parts+4*rank/2)) + 8*int64(h.options.Participants)
+		out.Bytes += int64(bases*rank*(8*rank+16*h.sketch.parts+4*rank/2)) + 8*int64(h.options.Participants)
 		for _, f := range s.bases[0].facts {
 			out.Bytes += int64(4*len(f.list) + 8*len(f.words))
 		}

@@ -32,7 +32,7 @@ type step struct {
 func newSpace(h *History, stream int) *space {
 	s := &space{h: h, shown: map[print]bool{}, sizes: map[int][]*Set{}, classes: newClasses(h.options.Participants)}
 	for i := range s.bases {
-		s.bases[i] = &basis{random: rand.New(rand.NewPCG(h.options.Seed, uint64(stream*bases+i)))}
+		s.bases[i] = &basis{sketcher: h.sketch, random: rand.New(rand.NewPCG(h.options.Seed, uint64(stream*bases+i)))}
 	}
 	return s
 }

@@ -140,7 +140,7 @@ func (h *History) loadSpace(in *reader, facts []Fact) error {
 	for _, b := range s.bases {
 		b.facts = slices.Clone(sets)
 		for range n {
-			r := &line{pivot: int32(in.next()), of: in.elements(n), sketch: in.elements(h.sketch.parts)}
+			r := &line{pivot: int32(in.next()), of: in.elements(n), sketch: in.elements(2 * h.sketch.parts)}
 			if in.failed || r.pivot < 0 || int(r.pivot) >= h.options.Participants {
 				return errState
 			}
