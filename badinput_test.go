@@ -24,10 +24,15 @@ func newSite(t *testing.T) site {
 
 func (s site) configure(t testing.TB, tier, more string) {
 	t.Helper()
-	text := fmt.Sprintf("repository = %q\ntier = %q\nledger = %q\nkey = %q\n%s", s.repository, tier, s.ledger, filepath.Join(s.dir, "key.pem"), more)
+	text := fmt.Sprintf("repository = %q\ntier = %q\nledger = %q\nkey = %q\nconduct = \"1\"\n%s%s", s.repository, tier, s.ledger, filepath.Join(s.dir, "key.pem"), more, accessFor(os.Getuid()))
 	if err := os.WriteFile(s.config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// accessFor is the end of a configuration that lets one user in.
+func accessFor(uid int) string {
+	return fmt.Sprintf("workspace = \"workspace-1\"\npurpose = \"to test\"\n[[access]]\nusers = [\"%d\"]\ntiers = [\"registered\", \"controlled\"]\n", uid)
 }
 
 // run runs cells in batch and returns the output notebook's cells and the exit code.
@@ -98,14 +103,14 @@ func TestBadInput(t *testing.T) {
 			if err := os.RemoveAll(s.repository); err != nil {
 				t.Fatal(err)
 			}
-		}, []string{"no repository at", "weir data"}, 1},
+		}, []string{"no repository of the registered tier at", "weir data"}, 1},
 		{"a manifest of another format", func(t *testing.T, s site) {
 			if err := os.WriteFile(filepath.Join(s.repository, "manifest.json"), []byte(`{"format":9}`), 0o644); err != nil {
 				t.Fatal(err)
 			}
 		}, []string{"manifest.json", "format 9", "build the repository again"}, 1},
 		{"a repository of another tier", func(t *testing.T, s site) { s.configure(t, "controlled", "") },
-			[]string{"registered tier", "controlled tier", "configuration"}, 1},
+			[]string{"no repository of the controlled tier at", "configuration"}, 1},
 		{"an unwritable ledger", func(t *testing.T, s site) {
 			if err := os.Mkdir(s.ledger, 0o700); err != nil {
 				t.Fatal(err)

@@ -41,7 +41,7 @@ func (a *asked) Show(n *plan.Node) error { a.plan = n; return nil }
 // engine alone: medians of nine questions, each asked once.
 func protectedRequest(t testing.TB) (whole, alone time.Duration) {
 	dir := t.TempDir()
-	c := config{Repository: filepath.Join(dir, "repository"), Tier: plan.Registered, Ledger: filepath.Join(dir, "ledger"), Key: filepath.Join(dir, "key.pem"), rules: guard.Builtin}
+	c := config{Repository: filepath.Join(dir, "repository"), Tier: plan.Registered, Ledger: filepath.Join(dir, "ledger"), Key: filepath.Join(dir, "key.pem"), rules: guard.Builtin, synthetic: true}
 	if _, stderr, code := weir(t, dir, "data", "synthesize", "--participants", "500000", c.Repository); code != 0 {
 		t.Fatal(stderr)
 	}

@@ -13,15 +13,18 @@ import (
 //
 //	%help       what there is, beside the notebook
 //	%clear      empties the cell's output
+//	%conduct    the code of conduct and the research purpose of the workspace
 //	cdr.Age?    what is known of a name, beside the notebook
 type helper struct {
 	name, text string
-	run        func(pub kernel.Publisher)
+	run        func(s *session, pub kernel.Publisher) error
 }
 
 var helpers = []helper{
 	{"%help", "this page", nil}, // answered by help, which lists all of them
-	{"%clear", "empty the output of the cell", func(pub kernel.Publisher) { pub.Clear(false) }},
+	{"%clear", "empty the output of the cell", func(_ *session, pub kernel.Publisher) error { pub.Clear(false); return nil }},
+	{"%conduct", "the code of conduct and this workspace's research purpose", func(s *session, pub kernel.Publisher) error { return s.conduct(false, pub) }},
+	{"%conduct confirm", "confirm both", func(s *session, pub kernel.Publisher) error { return s.conduct(true, pub) }},
 }
 
 // asks reports whether a cell is a line for a helper.
@@ -43,7 +46,9 @@ func (s *session) help(ctx context.Context, code string, pub kernel.Publisher) k
 	case i < 0:
 		return failed("UnknownHelper", line+" is no helper: %help lists what there is")
 	default:
-		helpers[i].run(pub)
+		if err := helpers[i].run(s, pub); err != nil {
+			return failed("Error", err.Error())
+		}
 	}
 	return kernel.Outcome{}
 }
@@ -73,8 +78,8 @@ and what to do instead.
 
 `)
 	for _, h := range helpers {
-		b.WriteString(h.name + strings.Repeat(" ", 10-len(h.name)) + h.text + "\n")
+		b.WriteString(h.name + strings.Repeat(" ", 18-len(h.name)) + h.text + "\n")
 	}
-	b.WriteString("name?     what is known of a name\n")
+	b.WriteString("name?             what is known of a name\n")
 	return b.String()
 }

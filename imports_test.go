@@ -17,6 +17,7 @@ var policy = map[string][]string{
 
 	"weir/datasets":           {"weir/datasets/plan"},
 	"weir/datasets/plan":      {},
+	"weir/datasets/access":    {"weir/datasets/plan"},
 	"weir/datasets/tally":     {"weir/datasets/plan"},
 	"weir/datasets/store":     {"weir/datasets/plan"},
 	"weir/datasets/engine":    {"weir/datasets/plan", "weir/datasets/store", "weir/datasets/tally"},

@@ -169,6 +169,7 @@ func (c *runCommand) Run(ctx context.Context) error {
 		return err
 	}
 	defer s.Close()
+	s.batch = true
 	run := batch{session: s}
 	if c.Show {
 		run.show = os.Stdout
@@ -286,8 +287,8 @@ func (c *synthesizeCommand) Run(ctx context.Context) error {
 }
 
 type importCommand struct {
-	From           string `arg:"" type:"existingdir" help:"Folder with the OMOP tables."`
-	To             string `arg:"" type:"path" help:"Directory to make."`
+	From           string `required:"" type:"existingdir" placeholder:"DIR" help:"Folder with the OMOP tables."`
+	To             string `required:"" type:"path" placeholder:"DIR" help:"Directory to make."`
 	Name           string `required:"" help:"What ds.Open calls it."`
 	Tier           string `required:"" enum:"registered,controlled,public" help:"registered, controlled or public."`
 	CDR            string `required:"" help:"Version of the curated data repository, such as R2024Q3R9."`

@@ -315,6 +315,7 @@ func canaries(t testing.TB, dir string) {
 
 // escapes are plain ways to print rows, and some less plain.
 var escapes = []string{
+	`%conduct confirm`,
 	`cdr := ds.Open("canaries")
 cdr`,
 	`value := cdr.Measurement().Unit("%").Last().Value()
@@ -343,6 +344,12 @@ os.ReadFile("person.arrow")`,
 	`everyone.By(cdr.Condition().First().Concept()).Summarise(value.Mean())`,
 	`ids := cdr.Table("participants")
 everyone.By(ids.EachConcept()).Count()`,
+	`cdr.Measurement()`,
+	`cdr.Table("condition_occurrence")`,
+	`ds.Repositories()`,
+	`cdr.Concepts("diabetes").Descendants()`,
+	`cdr.Concepts("diabetes").List()`,
+	`ds.OpenSnapshot("canaries")`,
 }
 
 // TestCanary runs the escapes over real sockets, with everything that passes
@@ -359,8 +366,8 @@ func canaryLeaks(t testing.TB) (leaks []string, searched int) {
 	dir := t.TempDir()
 	canaries(t, filepath.Join(dir, "repository"))
 	config := filepath.Join(dir, "weir.toml")
-	text := fmt.Sprintf("repository = %q\ntier = \"registered\"\nledger = %q\nkey = %q\n",
-		filepath.Join(dir, "repository"), filepath.Join(dir, "written/ledger"), filepath.Join(dir, "written/key.pem"))
+	text := fmt.Sprintf("repository = %q\ntier = \"registered\"\nledger = %q\nkey = %q\n%s",
+		filepath.Join(dir, "repository"), filepath.Join(dir, "written/ledger"), filepath.Join(dir, "written/key.pem"), accessFor(os.Getuid()))
 	if err := errorsOf(os.WriteFile(config, []byte(text), 0o600), os.Mkdir(filepath.Join(dir, "written"), 0o700)); err != nil {
 		t.Fatal(err)
 	}
@@ -514,7 +521,7 @@ func gibleedSite(t testing.TB) site {
 	t.Helper()
 	dir := t.TempDir()
 	s := site{dir, filepath.Join(dir, "weir.toml"), filepath.Join(dir, "repository"), filepath.Join(dir, "ledger")}
-	if out, stderr, code := weir(t, dir, "data", "import", sharedData(t, "gibleed-omop53"), s.repository,
+	if out, stderr, code := weir(t, dir, "data", "import", "--from", sharedData(t, "gibleed-omop53"), "--to", s.repository,
 		"--name", "gibleed", "--tier", "controlled", "--cdr", "gibleed-5.3", "--cut-off", "2019-12-31", "--unknown-persons", "--repeated-keys"); code != 0 {
 		t.Fatal(out, stderr)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/pelletier/go-toml/v2"
 
+	"weir/datasets/access"
 	"weir/datasets/curate"
 	"weir/datasets/engine"
 	"weir/datasets/plan"
@@ -32,12 +33,16 @@ type session struct {
 	config config
 	cells  *interp.Session
 	id     string
+	batch  bool // nobody is there to be asked
 
 	// Opened by the first cell that asks for data.
 	engine  *engine.Engine
 	guard   *guard.Guard
 	ledger  *ledger.Ledger
+	key     ed25519.PrivateKey
 	history *guard.History
+
+	snapshots map[string]*opened // of the public tier, by name
 
 	released map[plan.ID]guard.Release
 	count    int // the last number that a front end gave a cell
@@ -98,13 +103,19 @@ func (s *session) Inspect(_ context.Context, code string, cursor int, _ bool) ke
 func (s *session) Close() error {
 	err := s.cells.Close()
 	if s.ledger != nil {
-		err = errors.Join(err, s.ledger.Close(), s.history.Close())
+		err = errors.Join(err, s.ledger.Close())
+	}
+	if s.history != nil {
+		err = errors.Join(err, s.history.Close())
 	}
 	return err
 }
 
 // integrityError is the name of an error that says that data or ledger are not as they were written.
 const integrityError = "IntegrityError"
+
+// refused is the name of an error that says that a policy does not allow what was asked.
+const refused = "Refused"
 
 // Execute implements kernel.Executor.
 func (s *session) Execute(ctx context.Context, req kernel.Request, pub kernel.Publisher) kernel.Outcome {
@@ -123,8 +134,11 @@ func (s *session) Execute(ctx context.Context, req kernel.Request, pub kernel.Pu
 	}
 	f := &interp.Failure{Name: "InternalError", Text: err.Error()}
 	errors.As(err, &f)
-	if h.damaged {
+	switch {
+	case h.damaged:
 		f.Name = integrityError
+	case h.closed:
+		f.Name = refused
 	}
 	return kernel.Outcome{Failed: true, Name: f.Name, Value: f.Text, Traceback: traceback(f), Aborted: f.Name == "Interrupted"}
 }
@@ -154,6 +168,7 @@ type host struct {
 	*session
 	pub     kernel.Publisher
 	damaged bool // data or ledger were found not to be as they were written
+	closed  bool // a repository is not open to the session
 }
 
 // Stream implements interp.Host.
@@ -169,6 +184,12 @@ func (h *host) Run(ctx context.Context, n *plan.Node) (*plan.Result, error) {
 			return nil, err
 		}
 		return &plan.Result{Schema: h.engine.Repository().Schema()}, nil
+	}
+	if n.Op() == "OpenSnapshot" {
+		if _, err := h.openSnapshot(n.Text(0)); err != nil {
+			return nil, h.opening(n, err)
+		}
+		return &plan.Result{}, nil
 	}
 	r, err := h.release(ctx, n)
 	if err != nil {
@@ -204,13 +225,17 @@ func (h *host) Show(ctx context.Context, n *plan.Node, last bool) error {
 
 // release answers a plan. The same plan has the same answer for as long as the session lasts.
 func (h *host) release(ctx context.Context, n *plan.Node) (guard.Release, error) {
-	if h.engine == nil {
-		return guard.Release{}, &plan.Error{Msg: "no repository is open", Way: `begin with cdr := ds.Open("…")`, At: n.At()}
-	}
 	if r, ok := h.released[n.ID()]; ok && n.Label() == "" {
 		return r, nil
 	}
-	r, err := h.decide(ctx, n)
+	r, ok, err := h.catalogue(n)
+	switch {
+	case ok:
+	case h.engine == nil:
+		err = errNothingOpen(n)
+	default:
+		r, err = h.decide(ctx, n)
+	}
 	if err == nil {
 		h.released[n.ID()] = r
 	}
@@ -244,6 +269,9 @@ func (h *host) decide(ctx context.Context, n *plan.Node) (guard.Release, error) 
 
 // table answers a table: a view of one that was released, or a new one.
 func (h *host) table(ctx context.Context, n *plan.Node) (guard.Release, error) {
+	if h.engine.Repository().Tier == plan.Public {
+		return guard.Release{}, &plan.Error{Op: n.Op(), Msg: "the public tier has counts, and no participants to ask about", Way: fmt.Sprintf("use ds.OpenSnapshot(%q)", h.engine.Repository().Name), At: n.At()}
+	}
 	switch n.Op() {
 	case "SortBy", "SortByCount", "Top":
 		base, err := h.release(ctx, n.Recv())
@@ -279,59 +307,27 @@ func (h *host) withProgress(ctx context.Context) context.Context {
 // open opens the session's repository, its ledger and its key, once.
 func (h *host) open(ctx context.Context, n *plan.Node) error {
 	if h.engine == nil {
-		if err := h.prepare(ctx); err != nil {
+		if err := h.prepare(ctx, n.Text(0)); err != nil {
 			if ctx.Err() == nil {
-				err = &plan.Error{Op: "Open", Msg: h.explain(err).Error(), At: n.At()}
+				err = h.opening(n, err)
 			}
 			return err
 		}
 	}
-	if name := h.engine.Repository().Name; n.Text(0) != name {
-		return &plan.Error{Op: "Open", Msg: fmt.Sprintf("this session's repository is %q", name), Way: fmt.Sprintf("write ds.Open(%q)", name), At: n.At()}
+	if n.Text(0) != h.engine.Repository().Name {
+		return h.opening(n, h.denied(n.Text(0)))
 	}
 	return nil
 }
 
-func (h *host) prepare(ctx context.Context) error {
-	dir := h.config.Repository
-	if _, err := os.Stat(dir); h.config.synthetic && errors.Is(err, os.ErrNotExist) {
-		if err := h.synthesize(ctx, dir); err != nil {
-			return err
-		}
+// opening is an error of opening as the analyst reads it.
+func (h *host) opening(n *plan.Node, err error) error {
+	var mistake *plan.Error
+	if errors.As(err, &mistake) {
+		mistake.At = n.At()
+		return mistake
 	}
-	repo, err := store.Open(dir)
-	if err != nil {
-		return err
-	}
-	if repo.Tier != h.config.Tier {
-		return fmt.Errorf("the repository at %s is of the %s tier and this session of the %s tier; name a repository of that tier in the configuration", dir, repo.Tier, h.config.Tier)
-	}
-	e, err := engine.New(repo)
-	if err != nil {
-		return err
-	}
-	key, err := signingKey(h.config.Key)
-	if err != nil {
-		return err
-	}
-	l, err := ledger.Open(h.config.Ledger)
-	if err != nil {
-		return err
-	}
-	ids, err := repo.IDs()
-	if err != nil {
-		return errors.Join(err, l.Close())
-	}
-	history, err := guard.OpenHistory(h.config.Ledger+".history", ids, h.config.rules)
-	if err != nil {
-		return errors.Join(err, l.Close())
-	}
-	g, err := guard.New(h.config.rules, l, key, h.id, repo.Schema(), history)
-	if err != nil {
-		return errors.Join(err, l.Close(), history.Close())
-	}
-	h.engine, h.ledger, h.history, h.guard = e, l, history, g
-	return nil
+	return &plan.Error{Op: "Open", Msg: h.explain(err).Error(), At: n.At()}
 }
 
 func (h *host) synthesize(ctx context.Context, dir string) error {
@@ -384,17 +380,42 @@ func newKey(path string) (ed25519.PrivateKey, error) {
 //	ledger     = "/srv/weir/ledger/workspace-17"       # a file, begun when it is missing
 //	key        = "/srv/weir/key.pem"                   # made when it is missing
 //	policy     = "/srv/weir/policy.toml"               # may be left out: the built-in policy (guard.Policy)
+//	snapshots  = ["/srv/weir/repositories/public"]     # of the public tier; may be left out
+//	conduct    = "1"                                   # confirms that version of the code in batch; may be left out
+//	workspace  = "workspace-17"                        # these three say who may open it (package access)
+//	purpose    = "HbA1c before and after metformin"
+//
+//	[[access]]
+//	groups = ["diabetes"]
+//	tiers  = ["registered"]
 //
 // A key that is not one of these, and a file without one of the others, is an error.
 type config struct {
-	Repository string    `toml:"repository"`
-	Tier       plan.Tier `toml:"tier"`
-	Ledger     string    `toml:"ledger"`
-	Key        string    `toml:"key"`
-	Policy     string    `toml:"policy"`
+	Repository string         `toml:"repository"`
+	Tier       plan.Tier      `toml:"tier"`
+	Ledger     string         `toml:"ledger"`
+	Key        string         `toml:"key"`
+	Policy     string         `toml:"policy"`
+	Snapshots  []string       `toml:"snapshots"`
+	Conduct    string         `toml:"conduct"`
+	Workspace  string         `toml:"workspace"`
+	Purpose    string         `toml:"purpose"`
+	Access     []access.Grant `toml:"access"`
 
 	rules     guard.Policy // read from Policy
 	synthetic bool         // there is no file: the synthetic repository, made on first use
+}
+
+func (c *config) workspace() *access.Workspace {
+	return &access.Workspace{ID: c.Workspace, Purpose: c.Purpose, Grants: c.Access}
+}
+
+// publicPlaces are where repositories of the public tier may be.
+func (c *config) publicPlaces() []string {
+	if c.Tier == plan.Public {
+		return append([]string{c.Repository}, c.Snapshots...)
+	}
+	return c.Snapshots
 }
 
 const systemConfig = "/etc/weir/weir.toml"
@@ -424,18 +445,33 @@ func loadConfig(path string) (config, error) {
 		}
 		return config{}, fmt.Errorf("configuration %s: %w", path, err)
 	}
-	for name, value := range map[string]string{"repository": c.Repository, "ledger": c.Ledger, "key": c.Key} {
-		if !filepath.IsAbs(value) {
-			return config{}, fmt.Errorf("configuration %s: %s = %q: it must be an absolute path", path, name, value)
-		}
-	}
-	if !c.Tier.Valid() {
-		return config{}, fmt.Errorf("configuration %s: tier = %q: it must be public, registered or controlled", path, c.Tier)
+	if err := c.check(); err != nil {
+		return config{}, fmt.Errorf("configuration %s: %w", path, err)
 	}
 	if c.rules, err = readPolicy(c.Policy); err != nil {
 		return config{}, fmt.Errorf("configuration %s: policy %s: %w", path, c.Policy, err)
 	}
 	return c, nil
+}
+
+func (c *config) check() error {
+	for name, value := range map[string]string{"repository": c.Repository, "ledger": c.Ledger, "key": c.Key} {
+		if !filepath.IsAbs(value) {
+			return fmt.Errorf("%s = %q: it must be an absolute path", name, value)
+		}
+	}
+	for _, dir := range c.Snapshots {
+		if !filepath.IsAbs(dir) {
+			return fmt.Errorf("snapshots = %q: it must be an absolute path", dir)
+		}
+	}
+	switch {
+	case !c.Tier.Valid():
+		return fmt.Errorf("tier = %q: it must be public, registered or controlled", c.Tier)
+	case c.Conduct != "" && c.Conduct != access.Version:
+		return fmt.Errorf("conduct = %q: the code of conduct is of version %s; read it with %%conduct in a notebook", c.Conduct, access.Version)
+	}
+	return c.workspace().Valid(c.Tier)
 }
 
 // readPolicy reads the policy file at path; without one the built-in policy holds.

@@ -1,0 +1,259 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"weir/datasets/access"
+	"weir/datasets/plan"
+	"weir/guard"
+	"weir/guard/ledger"
+	"weir/kernel"
+)
+
+// shown keeps what a session publishes.
+type shown struct {
+	told
+	texts []string
+}
+
+func (s *shown) Result(d kernel.Data) { s.texts = append(s.texts, d.MIME()["text/plain"]) }
+
+// workspaceOf is a configuration with a policy and a ledger of its own.
+func workspaceOf(t *testing.T, dir, repository string, tier plan.Tier, uid int) config {
+	t.Helper()
+	return config{
+		Repository: repository, Tier: tier, Ledger: filepath.Join(dir, "ledger"), Key: filepath.Join(dir, "key.pem"), rules: guard.Builtin,
+		Workspace: "workspace-1", Purpose: "HbA1c before and after metformin",
+		Access: []access.Grant{{Users: []string{fmt.Sprint(uid)}, Tiers: []plan.Tier{plan.Registered}}},
+	}
+}
+
+// begun is a session of a configuration.
+func begun(t *testing.T, c config) *session {
+	t.Helper()
+	if err := c.check(); err != nil {
+		t.Fatal(err)
+	}
+	s, err := newSession(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+// says runs a cell and gives what it shows, or how it failed.
+func says(t *testing.T, s *session, code string) string {
+	t.Helper()
+	pub := &shown{}
+	out := s.Execute(t.Context(), kernel.Request{Code: code}, pub)
+	if out.Failed {
+		return out.Name + ": " + out.Value
+	}
+	return strings.Join(pub.texts, "\n")
+}
+
+// entries counts the entries of each kind of a ledger.
+func entries(t *testing.T, path string) map[string]int {
+	t.Helper()
+	out := map[string]int{}
+	if err := ledger.Read(path, func(e ledger.Entry) error { out[e.Kind]++; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// TestClosed: who may not open a tier gets the same answer whether there is a
+// repository or not, and whatever it is called. Nothing of the place is touched:
+// the manifest is a pipe that nobody writes to, so that reading it would not end.
+func TestClosed(t *testing.T) {
+	dir := t.TempDir()
+	there := filepath.Join(dir, "there")
+	if err := errorsOf(os.Mkdir(there, 0o755), syscall.Mkfifo(filepath.Join(there, "manifest.json"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	stranger := os.Getuid() + 1
+	var answers []string
+	for _, place := range []string{there, filepath.Join(dir, "nowhere")} {
+		c := workspaceOf(t, dir, place, plan.Registered, stranger)
+		s := begun(t, c)
+		start := time.Now()
+		answers = append(answers, says(t, s, `ds.Open("c2024")`))
+		if took := time.Since(start); took > 20*time.Second {
+			t.Errorf("it took %v", took)
+		}
+	}
+	if answers[0] != answers[1] || !strings.HasPrefix(answers[0], "Refused: ") || !strings.Contains(answers[0], "is not open to this session") {
+		t.Errorf("%q", answers)
+	}
+	if n := entries(t, filepath.Join(dir, "ledger")); n[access.DeniedKind] != 2 || len(n) != 1 {
+		t.Errorf("the ledger has %v", n)
+	}
+}
+
+// TestClosedNames: within a session that is let in, a name of another tier's
+// repository and a name of none have one answer.
+func TestClosedNames(t *testing.T) {
+	dir := t.TempDir()
+	repository := filepath.Join(dir, "repository")
+	canaries(t, repository)
+	s := begun(t, workspaceOf(t, dir, repository, plan.Registered, os.Getuid()))
+	says(t, s, "%conduct confirm")
+	if got := says(t, s, `ds.Open("canaries")`); !strings.Contains(got, "canaries") {
+		t.Fatal(got)
+	}
+	for _, call := range []string{"ds.Open", "ds.OpenSnapshot"} {
+		for _, name := range []string{"c2024", "nowhere", "../../repository"} {
+			want := fmt.Sprintf("Refused: Open: %q is not open to this session; ds.Repositories() lists what is; the administrator of the workspace can open more", name)
+			if got := says(t, s, fmt.Sprintf("%s(%q)", call, name)); got != want {
+				t.Errorf("%s: %s", call, got)
+			}
+		}
+	}
+	if n := entries(t, filepath.Join(dir, "ledger")); n[access.DeniedKind] != 6 {
+		t.Errorf("the ledger has %v", n)
+	}
+}
+
+// TestAnotherTier: a place that has a repository of another tier answers as one that
+// has none.
+func TestAnotherTier(t *testing.T) {
+	dir := t.TempDir()
+	repository := filepath.Join(dir, "repository")
+	canaries(t, repository)
+	c := workspaceOf(t, dir, repository, plan.Controlled, os.Getuid())
+	c.Access[0].Tiers = []plan.Tier{plan.Controlled}
+	var answers []string
+	for _, place := range []string{repository, filepath.Join(dir, "nowhere000")} {
+		c.Repository = place
+		s := begun(t, c)
+		says(t, s, "%conduct confirm")
+		answers = append(answers, strings.ReplaceAll(says(t, s, `ds.Open("canaries")`), place, "PLACE"))
+	}
+	if answers[0] != answers[1] || !strings.Contains(answers[0], "no repository of the controlled tier at PLACE") {
+		t.Errorf("%q", answers)
+	}
+	if n := entries(t, filepath.Join(dir, "ledger")); n[access.DeniedKind] != 2 {
+		t.Errorf("the ledger has %v", n)
+	}
+}
+
+// TestConduct: before the first use of a workspace its researcher confirms the code
+// of conduct and the purpose, once; another purpose and another policy ask again.
+func TestConduct(t *testing.T) {
+	dir := t.TempDir()
+	repository := filepath.Join(dir, "repository")
+	canaries(t, repository)
+	c := workspaceOf(t, dir, repository, plan.Registered, os.Getuid())
+	stricter := guard.Builtin
+	stricter.Version, stricter.Threshold = "2", 30
+	otherPurpose, otherPolicy, otherWorkspace := c, c, c
+	otherPurpose.Purpose = "another"
+	otherPolicy.rules = stricter
+	otherWorkspace.Workspace = "workspace-2"
+	const open, not = `ds.Open("canaries")`, "not confirmed yet"
+	for _, x := range []struct {
+		what   string
+		config config
+	}{{"first use", c}, {"another purpose", otherPurpose}, {"another policy", otherPolicy}, {"another workspace", otherWorkspace}} {
+		s := begun(t, x.config)
+		if got := says(t, s, open); !strings.HasPrefix(got, "Refused: ") || !strings.Contains(got, not) || !strings.Contains(got, "%conduct") {
+			t.Errorf("%s: %s", x.what, got)
+		}
+		for _, want := range []string{"do not attempt to contact participants", "Research purpose: " + x.config.Purpose, "Workspace: " + x.config.Workspace, "run in a cell of its own: %conduct confirm"} {
+			if got := says(t, s, "%conduct"); !strings.Contains(got, want) {
+				t.Errorf("%s: %q is not in %s", x.what, want, got)
+			}
+		}
+		if got := says(t, s, open); !strings.Contains(got, not) {
+			t.Errorf("%s: showing confirms: %s", x.what, got)
+		}
+		if got := says(t, s, "%conduct confirm"); !strings.Contains(got, "Confirmed by uid") {
+			t.Errorf("%s: %s", x.what, got)
+		}
+		if got := says(t, s, open); strings.Contains(got, "Refused") {
+			t.Errorf("%s: %s", x.what, got)
+		}
+		// A later session, and confirming again, need no more.
+		later := begun(t, x.config)
+		says(t, later, "%conduct confirm")
+		if got := says(t, later, open); strings.Contains(got, "Refused") {
+			t.Errorf("%s, later: %s", x.what, got)
+		}
+	}
+	if n := entries(t, filepath.Join(dir, "ledger")); n[access.ConductKind] != 4 {
+		t.Errorf("the ledger has %v", n)
+	}
+}
+
+// TestConductInBatch: the configuration confirms where nobody is there to be asked,
+// and there alone.
+func TestConductInBatch(t *testing.T) {
+	dir := t.TempDir()
+	repository := filepath.Join(dir, "repository")
+	canaries(t, repository)
+	c := workspaceOf(t, dir, repository, plan.Registered, os.Getuid())
+	c.Conduct = access.Version
+	if got := says(t, begun(t, c), `ds.Open("canaries")`); !strings.Contains(got, "not confirmed yet") {
+		t.Errorf("the configuration confirms for who is there: %s", got)
+	}
+	s := begun(t, c)
+	s.batch = true
+	if got := says(t, s, `ds.Open("canaries")`); strings.Contains(got, "Refused") {
+		t.Error(got)
+	}
+	var body string
+	if err := ledger.Read(c.Ledger, func(e ledger.Entry) error {
+		if e.Kind == access.ConductKind {
+			body = string(e.Body)
+		}
+		return nil
+	}); err != nil || !strings.Contains(body, `"batch":true`) || !strings.Contains(body, c.Purpose) {
+		t.Errorf("%s, %v", body, err)
+	}
+	c.Conduct, c.Purpose = "", "another"
+	s = begun(t, c)
+	s.batch = true
+	if got := says(t, s, `ds.Open("canaries")`); !strings.Contains(got, "not confirmed yet") {
+		t.Errorf("batch without a confirmation: %s", got)
+	}
+}
+
+// TestAccessConfiguration: what a configuration lacks or has wrong ends the command.
+func TestAccessConfiguration(t *testing.T) {
+	good := func() config {
+		return workspaceOf(t, t.TempDir(), "/repository", plan.Registered, 1)
+	}
+	for _, x := range []struct {
+		name string
+		edit func(*config)
+		want string
+	}{
+		{"good", func(*config) {}, ""},
+		{"no workspace", func(c *config) { c.Workspace = " " }, "workspace"},
+		{"no purpose", func(c *config) { c.Purpose = "" }, "purpose"},
+		{"nobody", func(c *config) { c.Access = nil }, "[[access]]"},
+		{"no tiers", func(c *config) { c.Access[0].Tiers = nil }, "access 1"},
+		{"no users", func(c *config) { c.Access[0].Users = nil }, "access 1"},
+		{"an empty group", func(c *config) { c.Access[0].Groups = []string{""} }, "access 1"},
+		{"an unknown tier", func(c *config) { c.Access[0].Tiers = []plan.Tier{"secret"} }, "secret"},
+		{"the public tier", func(c *config) { c.Access[0].Tiers = []plan.Tier{plan.Public} }, "everybody"},
+		{"another version of the code", func(c *config) { c.Conduct = "0" }, "version"},
+		{"a relative snapshot", func(c *config) { c.Snapshots = []string{"public"} }, "absolute"},
+		{"a long purpose", func(c *config) { c.Purpose = strings.Repeat("x", 2001) }, "2000"},
+		{"public needs nothing", func(c *config) { c.Tier, c.Workspace, c.Purpose, c.Access = plan.Public, "", "", nil }, ""},
+	} {
+		c := good()
+		x.edit(&c)
+		err := c.check()
+		if (err == nil) != (x.want == "") || err != nil && !strings.Contains(err.Error(), x.want) {
+			t.Errorf("%s: %v", x.name, err)
+		}
+	}
+}
