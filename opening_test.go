@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -10,7 +11,9 @@ import (
 	"time"
 
 	"weir/datasets/access"
+	"weir/datasets/curate"
 	"weir/datasets/plan"
+	"weir/datasets/store"
 	"weir/guard"
 	"weir/guard/ledger"
 	"weir/kernel"
@@ -256,4 +259,90 @@ func TestAccessConfiguration(t *testing.T) {
 			t.Errorf("%s: %v", x.name, err)
 		}
 	}
+}
+
+// TestCatalogue: what a session says of its repository, of the vocabulary and of a
+// snapshot of the public tier, on GiBleed; DuckDB says what is there.
+func TestCatalogue(t *testing.T) {
+	dir, from := t.TempDir(), sharedData(t, "gibleed-omop53")
+	c := workspaceOf(t, dir, filepath.Join(dir, "registered"), plan.Registered, os.Getuid())
+	c.Snapshots = []string{filepath.Join(dir, "public"), filepath.Join(dir, "nowhere"), c.Repository}
+	for tier, at := range map[plan.Tier]string{plan.Registered: c.Repository, plan.Public: c.Snapshots[0]} {
+		o := curate.ImportOptions{Name: string(tier) + "2024", Tier: tier, CDR: "v7", CutOff: "2019-12-31", Key: curate.Key(strings.Repeat("\x05", 32))}
+		if _, err := curate.Import(t.Context(), from, at, o, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	below := duckdb(t, from, "SELECT count(DISTINCT descendant_concept_id) FROM concept_ancestor JOIN concept ON concept_id = descendant_concept_id WHERE ancestor_concept_id = 4274025")
+	named := duckdb(t, from, "SELECT count(*) FROM concept WHERE lower(concept_name) LIKE '%acute%' AND lower(concept_name) LIKE '%sinusitis%'")
+	if below == "0" || named == "0" {
+		t.Fatal(below, named)
+	}
+	s := begun(t, c)
+	says(t, s, "%conduct confirm")
+	for _, x := range []struct {
+		cell string
+		want []string
+	}{
+		{`ds.Repositories()`, []string{`registered2024  registered  v7       2019-12-31  ds.Open("registered2024")`, `ds.OpenSnapshot("public2024")`}},
+		{`len(ds.Repositories().Names())`, []string{"2"}},
+		{`snapshot := ds.OpenSnapshot("public2024")
+snapshot`, []string{"public2024 · version v7 · public tier", "counts_by_concept_and_sex"}},
+		{`snapshot.Concepts("viral sinusitis").List()[0].ID`, []string{"40481087"}},
+		{`cdr := ds.Open("registered2024")
+cdr`, []string{"registered2024 · version v7 · registered tier", "condition_occurrence"}},
+		{`cdr.Table("measurement")`, []string{
+			"measurement, registered tier of registered2024", "value_as_number", "number", "by unit_concept_id", "LOINC",
+			"shifted back by the participant's own 1 to 364 days", "leaves out rows by the rules: public events, concepts of the past year"}},
+		{`cdr.Table("death")`, []string{"this tier lacks cause_concept_id, cause_source_concept_id"}},
+		{`cdr.Concepts("Acute sinusitis")`, []string{": " + named + " concept", "SNOMED", "The vocabulary says nothing of how many participants"}},
+		{`len(cdr.Concepts("acute sinusitis").List())`, []string{named}},
+		{`cdr.Concepts(40481087).List()[0].Name`, []string{"Viral sinusitis"}},
+		{`cdr.Concepts("40481087").List()[0].Name`, []string{"Viral sinusitis"}},
+		{`len(cdr.Concepts([]int{40481087, 4112343}, 260139).List())`, []string{"3"}},
+		{`len(cdr.Concepts(4274025).Descendants().List())`, []string{below}},
+		{`cdr.Concepts("no such thing as this")`, []string{"0 concepts"}},
+		{`snapshot.ByConcept(cdr.Concepts(40481087))`, []string{"Viral sinusitis", "condition_occurrence", "≤ 2,5", "rounded up to a multiple of 20"}},
+		// Two tables have the concept: condition_occurrence and condition_era.
+		{`len(snapshot.BySexAtBirth(cdr.Concepts(40481087)).List())`, []string{"4"}},
+		{`len(snapshot.ByAge(cdr.Concepts(40481087)).List())`, []string{"16"}},
+		{`snapshot.ByAge(cdr.Concepts(40481087))`, []string{"80+", "18-29"}},
+	} {
+		got := strings.Join(strings.Fields(says(t, s, x.cell)), " ")
+		for _, want := range x.want {
+			if !strings.Contains(got, strings.Join(strings.Fields(want), " ")) {
+				t.Errorf("%s: no %q in %.700s", x.cell, want, got)
+			}
+		}
+	}
+	public, err := store.Open(c.Snapshots[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	counts, err := public.Table("counts_by_concept")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &counts.Batches[0]
+	for i, id := range b.Int32("concept_id")[:20] {
+		want := fmt.Sprint(b.Int32("participants")[i])
+		if got := says(t, s, fmt.Sprintf("snapshot.ByConcept(cdr.Concepts(%d)).List()[0].Participants", id)); got != want {
+			t.Errorf("concept %d: %s, not %s", id, got, want)
+		}
+	}
+}
+
+// duckdb is the one number that DuckDB answers over a folder of Parquet files.
+func duckdb(t *testing.T, folder, sql string) string {
+	t.Helper()
+	script := `import duckdb, os, sys
+for name in os.listdir(sys.argv[1]):
+    if name.endswith(".parquet"):
+        duckdb.sql(f"CREATE VIEW {name[:-8]} AS FROM '{sys.argv[1]}/{name}'")
+print(duckdb.sql(sys.argv[2]).fetchall()[0][0])`
+	out, err := exec.Command(python(t), "-c", script, folder, sql).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return strings.TrimSpace(string(out))
 }

@@ -62,7 +62,11 @@ func (g *Guard) Counts(n *plan.Node, counts []plan.Count) (Release, error) {
 		if of == "" {
 			of = "all"
 		}
-		l.Rows = append(l.Rows, []string{c.Name, strconv.Itoa(c.Concept), c.Table, of, c.AtMost()})
+		most := "0"
+		if c.Participants > 0 {
+			most = "≤ " + thousands(int64(c.Participants))
+		}
+		l.Rows = append(l.Rows, []string{c.Name, strconv.Itoa(c.Concept), c.Table, of, most})
 	}
 	return g.List(n, l)
 }

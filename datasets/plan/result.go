@@ -1,7 +1,5 @@
 package plan
 
-import "strconv"
-
 // Result is what a plan's run gives back to the process that asked: released
 // numbers and hidden cells, or a refusal. A hidden number is in no Result.
 type Result struct {
@@ -35,14 +33,6 @@ type Count struct {
 	Table        string `json:"table"`
 	Group        string `json:"group,omitempty"` // a sex at birth or an age; "" for all
 	Participants int    `json:"participants"`    // 0, or rounded up to a multiple of 20
-}
-
-// AtMost is the count as it is shown: 20 stands for 1 to 20.
-func (c Count) AtMost() string {
-	if c.Participants == 0 {
-		return "0"
-	}
-	return "≤ " + strconv.Itoa(c.Participants)
 }
 
 // Total is the label of everyone, whatever their label of the key.
