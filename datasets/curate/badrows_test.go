@@ -233,10 +233,10 @@ observation_id,person_id,observation_concept_id,observation_date,value_as_string
 	o.base, o.Curated, o.Tier = rules, true, plan.Controlled
 	r, _ := imported(t, from, o)
 	for table, want := range map[string]string{
-		"steps_intraday":         "[1 2020-01-01 0 7 1 2020-01-01 601 12]",
-		"heart_rate_intraday":    "[2 2020-01-01 1439 61]",
-		"sleep_level":            "[3 2020-01-01 true deep 31.5]",
-		"zip_code_socioeconomic": "[1 354 0.1 50000 0.25 2 354 0.1 50000 0.25]",
+		"steps_intraday":          "[1 2020-01-01 0 7 1 2020-01-01 601 12]",
+		"heart_rate_minute_level": "[2 2020-01-01 1439 61]",
+		"sleep_level":             "[3 2020-01-01 true deep 31.5]",
+		"zip_code_socioeconomic":  "[1 354 0.1 50000 0.25 2 354 0.1 50000 0.25]",
 	} {
 		if got := fmt.Sprint(lines(t, r, table)); got != want {
 			t.Errorf("%s: %s, not %s", table, got, want)

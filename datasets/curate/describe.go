@@ -11,8 +11,8 @@ import (
 const fewest = 20
 
 // Describe is a repository as text: version, tier, cut-off, and the tables with
-// their fields, types and the vocabularies of their concepts. A count up to 20 is hidden, and participants.arrow is
-// not spoken of.
+// their fields, types, units, the vocabularies of their concepts, and what the tier
+// makes of them. A count up to 20 is hidden, and participants.arrow is not spoken of.
 func Describe(r *store.Repository) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s, version %s, %s tier, data until %s\n", r.Name, r.CDR, r.Tier, r.CutOff)
@@ -26,10 +26,28 @@ func Describe(r *store.Repository) string {
 		}
 		fmt.Fprintf(&b, "\n%s, %s rows\n", t.Name, shown(t.Rows))
 		for _, f := range t.Fields {
-			fmt.Fprintf(&b, "\t%-34s %s\n", f.Name, strings.TrimSpace(string(f.Type)+" "+strings.Join(f.Vocabularies, ", ")))
+			fmt.Fprintf(&b, "\t%-34s %s\n", f.Name, described(f))
+		}
+		if t.Note != "" {
+			fmt.Fprintf(&b, "\t(%s)\n", t.Note)
 		}
 	}
 	return b.String()
+}
+
+// described is a field's type and what is known of it.
+func described(f store.Field) string {
+	out := string(f.Type)
+	if f.Unit != "" {
+		out += " in " + f.Unit
+	}
+	if len(f.Vocabularies) > 0 {
+		out += " of " + strings.Join(f.Vocabularies, ", ")
+	}
+	if f.Note != "" {
+		out += " (" + f.Note + ")"
+	}
+	return out
 }
 
 func shown(n int64) string {

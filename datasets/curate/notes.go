@@ -8,7 +8,7 @@ import (
 	"weir/datasets/store"
 )
 
-// unitList is the units of fields in UCUM codes; "=" names the field that says it.
+// unitList is the units of fields: UCUM codes, or behind "=" the field that says it.
 const unitList = `
 measurement: value_as_number=unit_concept_id range_low=unit_concept_id range_high=unit_concept_id
 observation: value_as_number=unit_concept_id
@@ -16,11 +16,11 @@ specimen: quantity=unit_concept_id
 dose_era: dose_value=unit_concept_id
 drug_exposure: days_supply:d
 drug_era: gap_days:d
-activity_summary: steps:{steps}/d very_active_minutes:min fairly_active_minutes:min lightly_active_minutes:min sedentary_minutes:min calories_out:kcal
-sleep_daily_summary: minute_asleep:min minute_in_bed:min
-heart_rate_summary: min_heart_rate:/min max_heart_rate:/min minute_in_zone:min
+activity_summary: steps:{steps}/d very_active_minutes:min fairly_active_minutes:min lightly_active_minutes:min sedentary_minutes:min calories_out:kcal activity_calories:kcal calories_bmr:kcal marginal_calories:kcal elevation:m floors:{floors}
+sleep_daily_summary: minute_asleep:min minute_in_bed:min minute_awake:min minute_restless:min minute_deep:min minute_light:min minute_rem:min minute_wake:min minute_after_wakeup:min
+heart_rate_summary: min_heart_rate:/min max_heart_rate:/min minute_in_zone:min calorie_count:kcal
 steps_intraday: minute_of_day:min steps:{steps}
-heart_rate_intraday: minute_of_day:min heart_rate_value:/min
+heart_rate_minute_level: minute_of_day:min heart_rate_value:/min
 sleep_level: duration_in_min:min
 zip_code_socioeconomic: median_income:[USD]
 `
@@ -34,7 +34,7 @@ func parseUnits(text string) map[string]string {
 		table, fields, _ := strings.Cut(strings.TrimSpace(line), ":")
 		for _, f := range strings.Fields(fields) {
 			if name, unit, ok := strings.Cut(f, "="); ok {
-				out[table+"."+name] = "by " + unit
+				out[table+"."+name] = unit
 			} else if name, unit, ok := strings.Cut(f, ":"); ok {
 				out[table+"."+name] = unit
 			}

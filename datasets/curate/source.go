@@ -21,6 +21,9 @@ type sourceFolder struct {
 // personExtension is All of Us's table of what OMOP's person has no field for.
 const personExtension = "person_ext"
 
+// olderNames are what other versions of the workbench's data call a table.
+var olderNames = map[string]string{"heart_rate_intraday": "heart_rate_minute_level"}
+
 func openSource(dir string) (*sourceFolder, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -30,6 +33,9 @@ func openSource(dir string) (*sourceFolder, error) {
 	for _, e := range entries {
 		name := strings.ToLower(e.Name())
 		table, kind, _ := strings.Cut(name, ".")
+		if n := olderNames[table]; n != "" {
+			table = n
+		}
 		known := shapeOf(table) != nil && table != "participants" || table == personExtension
 		if !known || e.IsDir() || !slices.Contains([]string{"csv", "tsv", "csv.gz", "tsv.gz", "parquet"}, kind) {
 			s.other = append(s.other, e.Name())

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"runtime"
 	"slices"
+	"strings"
 
 	"weir/datasets/plan"
 	"weir/datasets/store"
@@ -255,6 +256,10 @@ type stride struct {
 	all                                                                  []*columns
 }
 
+// notInvented are fields of which no invented participant has any.
+var notInvented = strings.Fields(`activity_calories calories_bmr marginal_calories elevation floors calorie_count
+minute_awake minute_restless minute_deep minute_light minute_rem minute_wake minute_after_wakeup`)
+
 func newStride(w *world) *stride {
 	s := new(stride)
 	for _, t := range []struct {
@@ -273,7 +278,7 @@ func newStride(w *world) *stride {
 		{&s.heartRate, "heart_rate_summary", map[string][]string{"zone_name": zones}},
 		{&s.participants, "participants", nil},
 	} {
-		*t.to = newColumns(held(w.tier, shapeOf(t.name)).withLabels(t.labels))
+		*t.to = newColumns(held(w.tier, shapeOf(t.name)).without(notInvented...).withLabels(t.labels))
 		s.all = append(s.all, *t.to)
 	}
 	return s

@@ -27,9 +27,9 @@ measurement: measurement_concept_id+! measurement_date! measurement_type_concept
 observation: observation_concept_id+! observation_date! observation_type_concept_id value_as_number:number value_as_concept_id qualifier_concept_id unit_concept_id observation_source_concept_id
 death: death_date! death_type_concept_id cause_concept_id cause_source_concept_id
 ds_survey: survey:label! survey_date! question_concept_id+! answer_concept_id
-activity_summary: date! steps:integer very_active_minutes:number fairly_active_minutes:number lightly_active_minutes:number sedentary_minutes:number calories_out:number
-sleep_daily_summary: sleep_date! is_main_sleep:label minute_asleep:integer minute_in_bed:integer
-heart_rate_summary: date! zone_name:label! min_heart_rate:integer max_heart_rate:integer minute_in_zone:integer
+activity_summary: date! steps:integer very_active_minutes:number fairly_active_minutes:number lightly_active_minutes:number sedentary_minutes:number calories_out:number activity_calories:number calories_bmr:number marginal_calories:number elevation:number floors:number
+sleep_daily_summary: sleep_date! is_main_sleep:label minute_asleep:integer minute_in_bed:integer minute_awake:integer minute_restless:integer minute_deep:integer minute_light:integer minute_rem:integer minute_wake:integer minute_after_wakeup:integer
+heart_rate_summary: date! zone_name:label! min_heart_rate:integer max_heart_rate:integer minute_in_zone:integer calorie_count:number
 visit_detail: visit_detail_concept_id+! visit_detail_start_date! visit_detail_end_date visit_detail_type_concept_id visit_detail_source_concept_id
 specimen: specimen_concept_id+! specimen_date! specimen_type_concept_id quantity:number unit_concept_id anatomic_site_concept_id disease_status_concept_id
 condition_era: condition_concept_id+! condition_era_start_date! condition_era_end_date condition_occurrence_count:integer
@@ -37,7 +37,7 @@ drug_era: drug_concept_id+! drug_era_start_date! drug_era_end_date drug_exposure
 dose_era: drug_concept_id+! dose_era_start_date! dose_era_end_date unit_concept_id dose_value:number
 payer_plan_period: payer_plan_period_start_date! payer_plan_period_end_date payer_concept_id plan_concept_id sponsor_concept_id
 steps_intraday: date! minute_of_day:integer steps:integer
-heart_rate_intraday: date! minute_of_day:integer heart_rate_value:integer
+heart_rate_minute_level: date! minute_of_day:integer heart_rate_value:integer
 sleep_level: sleep_date! is_main_sleep:label level:label duration_in_min:number
 zip_code_socioeconomic: zip3:integer! fraction_assisted_income:number fraction_high_school_edu:number median_income:number fraction_no_health_ins:number fraction_poverty:number fraction_vacant_housing:number deprivation_index:number
 participants: person_id_high:integer person_id_low:integer

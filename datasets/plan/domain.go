@@ -46,7 +46,7 @@ var others = []Domain{
 	{Table: "dose_era", Concept: "drug_concept_id", Start: "dose_era_start_date", End: "dose_era_end_date"},
 	{Table: "payer_plan_period", Concept: "payer_concept_id", Start: "payer_plan_period_start_date", End: "payer_plan_period_end_date"},
 	{Table: "steps_intraday", Start: "date", Value: "steps"},
-	{Table: "heart_rate_intraday", Start: "date", Value: "heart_rate_value"},
+	{Table: "heart_rate_minute_level", Start: "date", Value: "heart_rate_value"},
 	{Table: "sleep_level", Start: "sleep_date", Value: "duration_in_min"},
 }
 
