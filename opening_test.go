@@ -292,7 +292,7 @@ snapshot`, []string{"public2024 · version v7 · public tier", "counts_by_concep
 		{`cdr := ds.Open("registered2024")
 cdr`, []string{"registered2024 · version v7 · registered tier", "condition_occurrence"}},
 		{`cdr.Table("measurement")`, []string{
-			"measurement, registered tier of registered2024", "value_as_number", "number", "by unit_concept_id", "LOINC",
+			"measurement, registered tier of registered2024", "value_as_number", "number", "unit_concept_id", "LOINC",
 			"shifted back by the participant's own 1 to 364 days", "leaves out rows by the rules: public events, concepts of the past year"}},
 		{`cdr.Table("death")`, []string{"this tier lacks cause_concept_id, cause_source_concept_id"}},
 		{`cdr.Concepts("Acute sinusitis")`, []string{": " + named + " concept", "SNOMED", "The vocabulary says nothing of how many participants"}},
@@ -345,4 +345,43 @@ print(duckdb.sql(sys.argv[2]).fetchall()[0][0])`
 		t.Fatalf("%v\n%s", err, out)
 	}
 	return strings.TrimSpace(string(out))
+}
+
+// TestConfigurationIsStrict: the format is what its comment says, to the letter.
+func TestConfigurationIsStrict(t *testing.T) {
+	const good = `repository = "/r"
+tier = "registered"
+ledger = "/l"
+key = "/k"
+snapshots = ["/p"]
+conduct = "1"
+workspace = "w"
+purpose = "p"
+[[access]]
+users = ["ann"]
+groups = ["7"]
+tiers = ["registered"]
+`
+	c, err := parseConfig([]byte(good))
+	if err == nil {
+		err = c.check()
+	}
+	if err != nil || c.Workspace != "w" || len(c.Access) != 1 || c.Access[0].Groups[0] != "7" || c.Snapshots[0] != "/p" {
+		t.Fatalf("%+v, %v", c, err)
+	}
+	for _, x := range []struct{ old, new, want string }{
+		{`workspace =`, `workspaces =`, "workspaces"},
+		{`workspace =`, `Workspace =`, "small letters"},
+		{`workspace =`, "tier = \"controlled\"\nworkspace =", "tier"},
+		{`workspace =`, "Tier = \"controlled\"\nworkspace =", "small letters"},
+		{`users =`, `Users =`, "small letters"},
+		{`users =`, `people =`, "people"},
+		{`["registered"]`, `"registered"`, "Tiers"},
+		{`purpose = "p"`, `purpose = 1`, "Purpose"},
+	} {
+		text := strings.Replace(good, x.old, x.new, 1)
+		if _, err := parseConfig([]byte(text)); err == nil || !strings.Contains(err.Error(), x.want) {
+			t.Errorf("%s: %v", x.new, err)
+		}
+	}
 }

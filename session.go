@@ -1,15 +1,18 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -432,17 +435,12 @@ func loadConfig(path string) (config, error) {
 		}
 		path = systemConfig
 	}
-	f, err := os.Open(path)
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return config{}, fmt.Errorf("the configuration cannot be read: %w", err)
 	}
-	defer f.Close()
-	var c config
-	if err := toml.NewDecoder(f).DisallowUnknownFields().Decode(&c); err != nil {
-		var unknown *toml.StrictMissingError
-		if errors.As(err, &unknown) {
-			err = errors.New(unknown.String())
-		}
+	c, err := parseConfig(text)
+	if err != nil {
 		return config{}, fmt.Errorf("configuration %s: %w", path, err)
 	}
 	if err := c.check(); err != nil {
@@ -450,6 +448,36 @@ func loadConfig(path string) (config, error) {
 	}
 	if c.rules, err = readPolicy(c.Policy); err != nil {
 		return config{}, fmt.Errorf("configuration %s: policy %s: %w", path, c.Policy, err)
+	}
+	return c, nil
+}
+
+// parseConfig is strict: a key that the format does not have is an error, and so is
+// one in capitals, for the decoder takes Tier for tier, and of two the last would count.
+func parseConfig(text []byte) (c config, err error) {
+	if err = toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields().Decode(&c); err != nil {
+		var unknown *toml.StrictMissingError
+		if errors.As(err, &unknown) {
+			err = errors.New(unknown.String())
+		}
+		return c, err
+	}
+	var file map[string]any
+	if err := toml.Unmarshal(text, &file); err != nil {
+		return c, err
+	}
+	names := slices.Collect(maps.Keys(file))
+	if grants, ok := file["access"].([]any); ok {
+		for _, g := range grants {
+			if g, ok := g.(map[string]any); ok {
+				names = slices.AppendSeq(names, maps.Keys(g))
+			}
+		}
+	}
+	for _, name := range names {
+		if name != strings.ToLower(name) {
+			return c, fmt.Errorf("%s: no such key; keys are written in small letters", name)
+		}
 	}
 	return c, nil
 }
