@@ -375,7 +375,7 @@ func (c *circe) correlated(e Events, k *circeCriterion) Events {
 			panic(unsupported("an EndWindow without days"))
 		}
 	}
-	return e.then("Correlated", others.n, least, most, from, to, endFrom, endTo, !k.IgnoreObservationPeriod)
+	return e.Correlated(others, least, most, from, to, endFrom, endTo, !k.IgnoreObservationPeriod)
 }
 
 func isTrue(b *bool) bool { return b != nil && *b }

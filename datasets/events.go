@@ -108,6 +108,15 @@ func (e Events) During(spans Events) Events { return e.then("During", spans.n) }
 // to another around them: Observed(-365, 0) has a year before them.
 func (e Events) Observed(fromDay, toDay int) Events { return e.then("Observed", fromDay, toDay) }
 
+// Correlated keeps the events that have at least so many of the others around them
+// and at most so many, where most is not negative: others that start from one day to
+// another around the event's start, and end likewise; 100,000 days are no bound. With
+// samePeriod they lie in the event's observation period, too. It is what cohort
+// definitions of ATLAS ask; Window and During are simpler.
+func (e Events) Correlated(others Events, least, most, startFrom, startTo, endFrom, endTo int, samePeriod bool) Events {
+	return e.then("Correlated", others.n, least, most, startFrom, startTo, endFrom, endTo, samePeriod)
+}
+
 // Apart keeps events at least so many days after the last one kept; Apart(1) is one a day.
 func (e Events) Apart(days int) Events { return e.then("Apart", days) }
 

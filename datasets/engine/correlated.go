@@ -5,7 +5,7 @@ import (
 	"weir/datasets/store"
 )
 
-// Unbounded is a number of days that stands for no bound.
+// unbounded is a number of days that stands for no bound.
 const unbounded = 100_000
 
 // spans gives the rows of other events of the participant of a row. It is asked
