@@ -124,7 +124,7 @@ func certified(t *testing.T, path string) {
 
 // rawTable is a table of true numbers as a file has it.
 type rawTable struct {
-	kind    string // "", crosstab, first table
+	kind    string // "", crosstab, histogram, first table
 	keys    []string
 	stats   []string
 	rows    []rawRow
@@ -198,8 +198,11 @@ func (raw *rawTable) plan(t *testing.T, everyone *plan.Node, table *tally.Table)
 	for _, s := range table.Stats {
 		stats = append(stats, s)
 	}
-	if raw.kind == "crosstab" {
+	switch raw.kind {
+	case "crosstab":
 		return then(t, everyone, "Crosstab", keys...)
+	case "histogram":
+		return then(t, everyone, "Histogram", keys...)
 	}
 	n := everyone
 	if len(keys) > 0 {

@@ -171,8 +171,8 @@ func (w *wayOuts) with(key int, expression string) string {
 	}
 	op := "By"
 	switch {
-	case w.of.Op() == "Crosstab":
-		op = "Crosstab"
+	case w.of.Op() == "Crosstab", w.of.Op() == "Histogram":
+		op = w.of.Op()
 	case w.of.Kind() == "Table" && w.of.Op() == "Table":
 		op = "Table1"
 	}
