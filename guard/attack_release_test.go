@@ -109,6 +109,10 @@ func TestAttack(t *testing.T) {
 		t.Errorf("the attacker relies on rules that the guard does not keep: %v", a.broken)
 	}
 	t.Log(a)
+	t.Logf("%d certificates are verified, %d tables are too large for one", certificates.Load(), tooLarge.Load())
+	if tooLarge.Load() > certificates.Load()/50 {
+		t.Error("too few certificates")
+	}
 }
 
 // TestRareLabels: a label that only the data knows appears nowhere, if not more

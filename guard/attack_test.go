@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"weir/datasets/plan"
 	"weir/datasets/tally"
@@ -85,22 +86,32 @@ func guarded() publisher {
 	}
 }
 
+// detail is what the last entry says of its certificate.
+func (l *memory) detail() (d struct {
+	Certificate json.RawMessage
+	Uncertified string
+}) {
+	body := struct{ Detail any }{&d}
+	if err := json.Unmarshal(l.last, &body); err != nil {
+		panic(err)
+	}
+	return d
+}
+
+// certificates are those that were verified; tooLarge the tables without one.
+var certificates, tooLarge atomic.Int64
+
 // certified verifies the certificate of the last release.
 func (l *memory) certified() error {
-	var body struct {
-		Detail struct {
-			Certificate json.RawMessage
-			Uncertified string
-		}
-	}
-	if err := json.Unmarshal(l.last, &body); err != nil {
-		return err
-	}
-	d := body.Detail
+	d := l.detail()
 	switch {
 	case d.Certificate != nil:
+		certificates.Add(1)
 		return certificate.Verify(d.Certificate)
-	case strings.HasPrefix(d.Uncertified, "nothing is shown"), strings.HasPrefix(d.Uncertified, "the table is too large"):
+	case strings.HasPrefix(d.Uncertified, "nothing is shown"):
+		return nil
+	case strings.HasPrefix(d.Uncertified, "the table is too large"):
+		tooLarge.Add(1)
 		return nil
 	}
 	return fmt.Errorf("without a certificate: %s", d.Uncertified)

@@ -382,7 +382,7 @@ func (p *publication) number(i, at, col int, x shown, lo *lowering, gone bool) {
 			p.least[c] = 1 // zeros are shown
 		}
 	}
-	if x.None || x.Text != "" || p.nobody(n) {
+	if !gone && (x.None || x.Text != "") || p.nobody(n) {
 		return
 	}
 	number := certificate.Number{Row: at, Column: col, Count: p.of(labels, s.id, s.facts["true"])}

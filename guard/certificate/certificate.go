@@ -40,7 +40,9 @@
 //
 // # What a certificate gives away
 //
-// A certificate may be read by whoever may read the release. Its maker (package
+// A certificate may be read by whoever may read the release. It has the counts that a
+// percentage or a mean gives away, exact where the release rounds: they are safe, and
+// the audit takes them for known. Its maker (package
 // completion) gets the published table and nothing else: structure that follows from
 // the plan and from what is shown, with the labels that are left out as one group.
 // None of its completions is the true table but by chance, and none is marked. The

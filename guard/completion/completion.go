@@ -28,9 +28,9 @@ var ErrLarge = errors.New("the table is too large for a certificate")
 var ErrInexact = errors.New("rounding left no exact completion")
 
 // mostWork is how many steps of arithmetic are spent on a table, mostSize how large a
-// tableau may be: about a second, and 32 megabytes.
+// tableau may be: about a fifth of a second, and 32 megabytes.
 const (
-	mostWork = 500_000_000
+	mostWork = 100_000_000
 	mostSize = 4_000_000
 )
 
