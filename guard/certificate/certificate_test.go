@@ -3,8 +3,11 @@ package certificate
 import (
 	"bytes"
 	"encoding/json"
+	"go/parser"
+	"go/token"
 	"math/big"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -140,6 +143,22 @@ func TestExample(t *testing.T) {
 	}
 	if err := Verify(data.Bytes()); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestIndependent: the verifier is made of the standard library alone.
+func TestIndependent(t *testing.T) {
+	f, err := parser.ParseFile(token.NewFileSet(), "certificate.go", nil, parser.ImportsOnly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, i := range f.Imports {
+		if path := strings.Trim(i.Path.Value, `"`); strings.Contains(path, ".") || strings.HasPrefix(path, "weir") {
+			t.Errorf("it imports %s", path)
+		}
+	}
+	if files, err := filepath.Glob("*.go"); err != nil || len(files) != 2 {
+		t.Errorf("%v: another file is not looked at", files)
 	}
 }
 
