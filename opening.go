@@ -294,6 +294,10 @@ func (h *host) prepare(ctx context.Context, asked string) error {
 	if err != nil {
 		return err
 	}
+	names, err := vocabularyNames(repo)
+	if err != nil {
+		return err
+	}
 	var history *guard.History
 	if repo.Tier != plan.Public { // of which there are no tables (host.table)
 		ids, err := repo.IDs()
@@ -311,6 +315,7 @@ func (h *host) prepare(ctx context.Context, asked string) error {
 	if err != nil {
 		return err
 	}
+	h.cells.KnowNames(names)
 	h.engine, h.guard, h.history = e, g, history
 	return nil
 }

@@ -333,6 +333,48 @@ func (h *host) opening(n *plan.Node, err error) error {
 	return &plan.Error{Op: "Open", Msg: h.explain(err).Error(), At: n.At()}
 }
 
+// answering are the domains of concepts that label the person attributes; the
+// workbench's own labels are concepts of the class Answer.
+var answering = map[string]string{"SexAtBirth": "Gender", "GenderIdentity": "Gender", "Race": "Race", "Ethnicity": "Ethnicity"}
+
+// vocabularyNames is what the repository's vocabulary says of strings in cells. A
+// vocabulary is public: it tells of no participant, and which of its concepts the
+// data have is not asked.
+func vocabularyNames(repo *store.Repository) (cell.Names, error) {
+	names := cell.Names{Labels: map[string][]string{}}
+	if !repo.Has("concept") {
+		return names, nil
+	}
+	t, err := repo.Table("concept")
+	if err != nil {
+		return names, err
+	}
+	all, _ := t.Field("concept_name")
+	names.Concept = func(name string) bool { return slices.Contains(all.Labels, name) }
+	for i := range t.Batches {
+		b := &t.Batches[i]
+		text := func(field string, row int) string {
+			f, _ := t.Field(field)
+			if codes := b.Int32(field); codes != nil && codes[row] >= 0 && int(codes[row]) < len(f.Labels) {
+				return f.Labels[codes[row]]
+			}
+			return ""
+		}
+		for row := range b.Int32("concept_id") {
+			if text("vocabulary_id", row) == "UCUM" {
+				names.Units = append(names.Units, text("concept_code", row))
+			}
+			domain, answer := text("domain_id", row), text("concept_class_id", row) == "Answer"
+			for method, of := range answering {
+				if answer || domain == of {
+					names.Labels[method] = append(names.Labels[method], text("concept_name", row))
+				}
+			}
+		}
+	}
+	return names, nil
+}
+
 func (h *host) synthesize(ctx context.Context, dir string) error {
 	return curate.Synthesize(ctx, dir, curate.SynthesizeOptions{}, func(stage string, done, total int64) {
 		h.pub.Progress("making the synthetic repository, once: "+stage, done, total)

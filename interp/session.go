@@ -115,6 +115,14 @@ func (s *Session) compile(n int, text string) (*cell.Program, error) {
 	return s.compiler.Compile(n, text)
 }
 
+// KnowNames tells the names of the repository's vocabulary, by which strings in
+// cells are checked and completed. Any goroutine may call it, while a cell runs too.
+func (s *Session) KnowNames(n cell.Names) {
+	s.compiling.Lock()
+	defer s.compiling.Unlock()
+	s.compiler.KnowNames(n)
+}
+
 // Complete proposes what can stand instead of text[start:end], around the cursor,
 // an offset in bytes. Any goroutine may call it, while a cell runs too.
 func (s *Session) Complete(text string, cursor int) (start, end int, matches []cell.Match) {

@@ -375,8 +375,8 @@ func docName(obj types.Object) string {
 // the repository.
 type schemaArgument struct {
 	from, to int    // of the text inside the quotes
-	kind     string // TableName or FieldName
-	table    string // that the fields are of, if the cell says so
+	kind     string // TableName, FieldName, UCUM or Label
+	of       string // the table that the fields are of, or what the labels are of, if the cell says so
 }
 
 // Know tells the compiler the repository that cells work with: names of its
@@ -414,15 +414,22 @@ func (c *Compiler) inString(text string, cursor int) (schemaArgument, bool) {
 }
 
 // naming says what the string behind the tokens names: .Table(" a table, .Read("
-// and the like a field.
-func naming(tokens []string) (kind, table string) {
+// and the like a field, .Unit(" a unit, and sex.Is(" or cdr.SexAtBirth().In("a", " a label.
+func naming(tokens []string) (kind, of string) {
 	n := len(tokens)
+	for n > 0 && (tokens[n-1] == "," || strings.HasPrefix(tokens[n-1], "\"")) {
+		n--
+	}
 	if n < 2 || tokens[n-1] != "(" {
 		return "", ""
 	}
 	switch tokens[n-2] {
 	case "Table":
 		return "TableName", ""
+	case "Unit", "ConvertTo":
+		return "UCUM", ""
+	case "Is", "In", "Order":
+		return "Label", chosen(tokens[:n-2])
 	case "Read", "Each", "Field", "Number", "Category":
 		kind = "FieldName"
 	default:
@@ -439,6 +446,18 @@ func naming(tokens []string) (kind, table string) {
 	return kind, ""
 }
 
+// chosen is the variable or the method without arguments that a chain ends with.
+func chosen(chain []string) string {
+	n := len(chain)
+	switch {
+	case n >= 2 && chain[n-1] == "." && chain[n-2] != ")":
+		return chain[n-2]
+	case n >= 4 && chain[n-1] == "." && chain[n-2] == ")" && chain[n-3] == "(":
+		return chain[n-4]
+	}
+	return ""
+}
+
 // eventTables are the tables behind the repository's methods.
 var eventTables = map[string]string{
 	"Condition": "condition_occurrence", "Drug": "drug_exposure", "Measurement": "measurement",
@@ -446,7 +465,25 @@ var eventTables = map[string]string{
 	"Device": "device_exposure",
 }
 
+func matching(names []string, prefix, kind string) (out []Match) {
+	for _, n := range names {
+		if strings.HasPrefix(n, prefix) {
+			out = append(out, Match{n, kind, ""})
+		}
+	}
+	return out
+}
+
 func (c *Compiler) schemaNames(arg schemaArgument, prefix string) (out []Match) {
+	switch arg.kind {
+	case "UCUM":
+		return matching(c.vocabulary.Units, prefix, "unit")
+	case "Label":
+		if g := c.live[arg.of]; g != nil {
+			return matching(c.possible(g.labels), prefix, "label")
+		}
+		return matching(c.vocabulary.Labels[arg.of], prefix, "label")
+	}
 	if c.schema == nil {
 		return nil
 	}
@@ -454,7 +491,7 @@ func (c *Compiler) schemaNames(arg schemaArgument, prefix string) (out []Match) 
 		if arg.kind == "TableName" && strings.HasPrefix(t.Name, prefix) {
 			out = append(out, Match{t.Name, "table", ""})
 		}
-		if arg.kind != "FieldName" || arg.table != "" && arg.table != t.Name {
+		if arg.kind != "FieldName" || arg.of != "" && arg.of != t.Name {
 			continue
 		}
 		for _, f := range t.Fields {

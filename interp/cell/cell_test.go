@@ -19,6 +19,7 @@ func notebook(t testing.TB, cells ...string) *Compiler {
 		{Name: "measurement", Fields: []plan.Field{{Name: "value_as_number", Type: "number"}, {Name: "unit_concept_id", Type: "concept"}}},
 		{Name: "person", Fields: []plan.Field{{Name: "race_concept_id", Type: "concept"}}},
 	}})
+	c.KnowNames(Names{Units: []string{"%", "mg/dL", "mmol/L", "mmol/mol"}, Labels: map[string][]string{"SexAtBirth": {"Female", "Male", "Intersex"}}, Concept: func(name string) bool { return name == "Skip" }})
 	for i, text := range cells {
 		p, err := c.Compile(i+1, text)
 		if err != nil {
@@ -32,7 +33,7 @@ func notebook(t testing.TB, cells ...string) *Compiler {
 // TestComplete: | is the cursor; the proposals named must be there, those behind ! not.
 func TestComplete(t *testing.T) {
 	c := notebook(t,
-		"cdr := ds.Open(\"synthetic\")\nage := cdr.Age()",
+		"cdr := ds.Open(\"synthetic\")\nage := cdr.Age()\nsex := cdr.SexAtBirth()",
 		"type visit struct{ Start, end int }\nfunc (v visit) Days() int { return v.end - v.Start }\nfirst := visit{1, 3}\nlongName := 1",
 	)
 	for text, want := range map[string]string{
@@ -52,6 +53,9 @@ func TestComplete(t *testing.T) {
 		"cdr.Table(\"me|":                 "measurement !person",
 		"cdr.Table(\"me|\")":              "measurement !person",
 		"cdr.Measurement(1).Read(\"v|\")": "value_as_number !race_concept_id",
+		"cdr.Measurement(1).Unit(\"mm|":   "mmol/L mmol/mol !mg/dL",
+		"cdr.SexAtBirth().Is(\"|":         "Female Male",
+		"sex.In(\"Male\", \"F|\")":        "Female !Male",
 		"os.|":                            "",
 		"time.Load|":                      "!LoadLocation",
 		"swi|":                            "switch",
@@ -138,6 +142,14 @@ func TestRefused(t *testing.T) {
 		{"x := os.Args", "1:6: undefined: os: a cell reads and writes no files: the data is in ds.Open"},
 		{"v := ds.Open(\"a\").Table(\"mesurement\").First()", `1:25: the repository has no table "mesurement"; did you mean "measurement"?`},
 		{"v := ds.Open(\"a\").Measurement(1).Read(\"valu_as_number\")", `1:39: the repository has no field "valu_as_number"; did you mean "value_as_number"?`},
+		{"v := ds.Open(\"a\").Measurement(1).Unit(\"%\", \"mg/dl\")", `1:44: the repository's vocabulary has no unit (of UCUM) "mg/dl"; did you mean "mg/dL"?`},
+		{"v := ds.Open(\"a\").Measurement(1).ConvertTo(\"mmol/\")", `1:44: the repository's vocabulary has no unit (of UCUM) "mmol/"; did you mean "mmol/L"?`},
+		{"cdr := ds.Open(\"a\")\nsex := cdr.SexAtBirth()\nf := sex.Is(\"Femal\")", `3:13: this category has no label "Femal"; did you mean "Female"?`},
+		{"s := ds.Open(\"a\").SexAtBirth().OrElse(\"?\")\nf := s.\n\tIn(\"?\", \"M\")", `3:10: this category has no label "M"`},
+		{"s := ds.Open(\"a\").SexAtBirth().Collapse(\"other\", \"Intersexx\").Recode(map[string]string{\"Malee\": \"m\"})", `1:50: this category has no label "Intersexx"; did you mean "Intersex"?|1:88: this category has no label "Malee"`},
+		{"s := ds.Open(\"a\").SexAtBirth().Scores(map[string]float64{\"Male\": 1, \"Woman\": 2})", `1:69: this category has no label "Woman"`},
+		{"b := ds.Open(\"a\").HasEHR().Labels(\"yes\", \"no\")\nb.Is(\"Yes\")", `2:6: this category has no label "Yes"; did you mean "yes"?`},
+		{"d := ds.Open(\"a\").Birth().Month()\nd.Is(\"Januar\")", `2:6: this category has no label "Januar"; did you mean "January"?`},
 		{"ds.Open(\"a\").Everyone()\n1", "1:1: this Cohort is not used"},
 		{"for {", "1:6: the cell ends too early"},
 		{"}", "1:1: unexpected }"},
@@ -169,6 +181,27 @@ func TestAccepted(t *testing.T) {
 	} {
 		if _, err := notebook(t).Compile(1, text); err != nil {
 			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+// TestLabels: a category that an earlier cell defines is known to have its labels,
+// unless something else may have been assigned to it.
+func TestLabels(t *testing.T) {
+	define := "cdr := ds.Open(\"a\")\nsex := cdr.SexAtBirth()"
+	for cells, refused := range map[string]bool{
+		define:                                                     true,
+		define + "|skipped := sex.Is(\"Skip\")":                    true,
+		define + "|sex = cdr.Race()":                               false,
+		define + "|func change() { sex = cdr.Race() }":             false,
+		define + "|p := &sex":                                      false,
+		define + "|sex := cdr.Race()":                              false,
+		define + "|other := sex|sex := cdr.SexAtBirth().As(\"s\")": true,
+		define + "|func f(sex ds.Category) ds.Bool { return sex.Is(\"Fem\") }": true,
+	} {
+		c := notebook(t, strings.Split(cells, "|")...)
+		if _, err := c.Compile(9, "sex.Is(\"Fem\")"); (err != nil) != refused {
+			t.Errorf("%q: %v", cells, err)
 		}
 	}
 }

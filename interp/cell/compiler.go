@@ -11,14 +11,17 @@ import (
 
 // Compiler compiles the cells of one notebook in turn.
 type Compiler struct {
-	fset     *token.FileSet
-	importer *importer
-	live     map[string]*global // what the names mean now
-	units    []*unit            // the declarations that are live, methods too
-	broken   map[string]string  // why a declaration of an earlier cell is no longer one
-	versions map[string]int     // how often a type of the name has changed
-	lines    map[string]origin  // file names of the file set
-	schema   *plan.Schema       // of the repository, when it is known
+	fset       *token.FileSet
+	importer   *importer
+	live       map[string]*global // what the names mean now
+	units      []*unit            // the declarations that are live, methods too
+	broken     map[string]string  // why a declaration of an earlier cell is no longer one
+	versions   map[string]int     // how often a type of the name has changed
+	lines      map[string]origin  // file names of the file set
+	schema     *plan.Schema       // of the repository, when it is known
+	vocabulary Names              // of its public part
+
+	reassigned map[string]bool // variables that more than their definition assigns to
 }
 
 // global is an object that a cell declared at its top level.
@@ -26,6 +29,7 @@ type global struct {
 	object types.Object // as later cells see it
 	memory *types.Var   // of a variable: where it is kept
 	cell   int
+	labels *labels // that a category can have, where they are known
 }
 
 // origin is where a file of the file set comes from.
@@ -50,6 +54,7 @@ func (c *Compiler) Reset() {
 	c.broken = map[string]string{}
 	c.versions = map[string]int{}
 	c.lines = map[string]origin{}
+	c.reassigned = map[string]bool{}
 }
 
 // Names is the variables, functions and types that are live, in alphabetical order.
@@ -103,6 +108,7 @@ type Program struct {
 	units    []*unit
 	dropped  map[string]string
 	versions map[string]int
+	assigned []string // earlier variables that it assigns to
 }
 
 // Commit makes the cell's declarations known to later cells.
@@ -115,6 +121,9 @@ func (p *Program) Commit() {
 	for name, g := range p.globals {
 		c.live[name] = g
 		delete(c.broken, name)
+	}
+	for _, name := range p.assigned {
+		c.reassigned[name] = true
 	}
 	c.replace(p.units)
 	for name, v := range p.versions {

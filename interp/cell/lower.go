@@ -19,6 +19,7 @@ func (k *checking) lower() *Program {
 		vars: types.NewPackage("main", varsName), globals: map[string]*global{},
 	}
 	l.changedTypes = k.changed()
+	l.noteLabels()
 	l.variables()
 	if k.body != nil {
 		l.statements()
@@ -35,6 +36,8 @@ type lowering struct {
 	globals      map[string]*global
 	results      []*types.Var
 	changedTypes map[string]bool
+	labels       map[string]*labels
+	assigned     []string
 }
 
 // variables finds where each variable is kept: of the cell, of earlier cells, and
@@ -68,7 +71,7 @@ func (l *lowering) keep(obj *types.Var, t types.Type, cell int) {
 		v = old.(*types.Var)
 	}
 	l.memory[obj] = v
-	l.globals[obj.Name()] = &global{object: types.NewVar(obj.Pos(), l.pkg, obj.Name(), t), memory: v, cell: cell}
+	l.globals[obj.Name()] = &global{object: types.NewVar(obj.Pos(), l.pkg, obj.Name(), t), memory: v, cell: cell, labels: l.labels[obj.Name()]}
 }
 
 // statements turns the definitions of the cell's top level into assignments.
@@ -238,7 +241,7 @@ func (l *lowering) rebind() {
 func (l *lowering) program() *Program {
 	p := &Program{
 		Cell: l.n, Package: l.pkg, Files: l.files(false), Info: l.info, Vars: l.vars, Results: l.results, Main: l.whole,
-		Versions: map[types.Object]string{}, compiler: l.Compiler, globals: l.globals, dropped: l.dropped, versions: map[string]int{},
+		Versions: map[types.Object]string{}, compiler: l.Compiler, globals: l.globals, dropped: l.dropped, versions: map[string]int{}, assigned: l.assigned,
 	}
 	p.Entry = "main"
 	if l.body != nil {
