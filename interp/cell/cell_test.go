@@ -138,6 +138,7 @@ func TestRefused(t *testing.T) {
 		{"//go:embed x\nvar s string", "1:1: //go:embed is not available in a cell"},
 		{"func f() int", "1:6: the function f has no body"},
 		{"func init() {}", "1:6: a cell has no init function"},
+		{"package main\nfunc f() {}", "1:1: a cell that begins with a package clause is a whole program: it has no function main"},
 		{"goto nowhere", "1:6: label nowhere not declared"},
 		{"x := os.Args", "1:6: undefined: os: a cell reads and writes no files: the data is in ds.Open"},
 		{"v := ds.Open(\"a\").Table(\"mesurement\").First()", `1:25: the repository has no table "mesurement"; did you mean "measurement"?`},

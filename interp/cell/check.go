@@ -403,6 +403,9 @@ func (k *checking) lint() {
 			k.report(id.Pos(), "%s.%s is not available in a cell: %s", obj.Pkg().Name(), obj.Name(), why)
 		}
 	}
+	if k.whole && !k.owns("main") {
+		k.errs.add(1, 1, "a cell that begins with a package clause is a whole program: it has no function main; leave the clause out, or write one")
+	}
 	for _, d := range k.decls.Decls {
 		f, ok := d.(*ast.FuncDecl)
 		if !ok {
