@@ -16,6 +16,7 @@ import (
 	"reflect"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"weir/datasets/plan"
@@ -32,7 +33,7 @@ const Name = "weir-speaker"
 // rest is for stacks, and for what is allocated before the collector has come round.
 const Memory = 768 << 20
 
-// Main is the process. It returns when the session is gone.
+// Main is the process. It returns only when it cannot be confined.
 func Main() error {
 	debug.SetMaxStack(256 << 20)
 	debug.SetMemoryLimit(Memory)
@@ -45,12 +46,9 @@ func Main() error {
 	if err != nil {
 		return err
 	}
-	go s.listen()
 	s.send(Event{Ready: &Ready{Landlock: layers.Landlock}})
-	for r := range s.runs {
-		s.send(Event{Done: s.run(r)})
-	}
-	return nil
+	go s.listen()
+	select {} // until listen finds the session gone
 }
 
 // vocabulary is the symbols of weir/datasets; vocabulary_symbols.go fills it.
@@ -61,8 +59,8 @@ type speaker struct {
 	compiler *cell.Compiler
 	exec     *exec.Executor
 	out, err *counter
-	runs     chan Run
 	answers  chan Answer
+	running  sync.Mutex  // held while a cell runs: the session sends one at a time
 	stop     atomic.Bool // of the cell that runs
 	results  map[plan.ID]*plan.Result
 	last     bool // the cell's last expression is being displayed
@@ -73,7 +71,6 @@ func newSpeaker() *speaker {
 		Channel: NewChannel(os.NewFile(FromSession, "from session"), os.NewFile(ToSession, "to session")),
 		out:     &counter{w: os.Stdout},
 		err:     &counter{w: os.NewFile(CellErrors, "cells' standard error")},
-		runs:    make(chan Run),
 		answers: make(chan Answer),
 		results: map[plan.ID]*plan.Result{},
 	}
@@ -93,7 +90,8 @@ func (s *speaker) send(e Event) {
 	}
 }
 
-// listen takes commands while a cell runs.
+// listen takes commands. Who takes a cell runs it, at once, and leaves listening to
+// another: handing the cell over instead costs a trivial one a fifth of its time.
 func (s *speaker) listen() {
 	for {
 		var c Command
@@ -106,7 +104,11 @@ func (s *speaker) listen() {
 			s.exec.Stop()
 		case c.Run != nil:
 			s.stop.Store(false)
-			s.runs <- *c.Run
+			go s.listen()
+			s.running.Lock()
+			s.send(Event{Done: s.run(*c.Run)})
+			s.running.Unlock()
+			return
 		case c.Answer != nil:
 			s.answers <- *c.Answer
 		}
