@@ -3,7 +3,9 @@ package guard
 import (
 	"context"
 	"crypto/ed25519"
+	"encoding/json"
 	"fmt"
+	"maps"
 
 	"weir/datasets/plan"
 	"weir/guard/ledger"
@@ -24,6 +26,8 @@ type Guard struct {
 	session string
 	schema  *plan.Schema
 	history *History
+
+	excepted bool // nothing is hidden: see Except
 }
 
 // New begins a session's guard and records its start. session names the session in
@@ -36,8 +40,11 @@ func New(policy Policy, l Ledger, key ed25519.PrivateKey, session string, schema
 	if len(key) != ed25519.PrivateKeySize {
 		return nil, fmt.Errorf("the signing key has %d bytes where %d are needed", len(key), ed25519.PrivateKeySize)
 	}
-	g := &Guard{policy, policy.limits(), l, key, session, schema, history}
-	_, err := l.Append("start", map[string]any{"session": session, "repository": schema.Name, "cdr": schema.CDR, "tier": schema.Tier, "policy": policy.Hash(), "policy_text": policy.String()})
+	g := &Guard{policy: policy, limits: policy.limits(), ledger: l, key: key, session: session, schema: schema, history: history}
+	if _, err := l.Append(ledger.Start, map[string]any{"session": session, "repository": schema.Name, "cdr": schema.CDR, "tier": schema.Tier, "policy": policy.Hash()}); err != nil {
+		return nil, err
+	}
+	_, err := l.Append(ledger.Policy, map[string]any{"session": session, "policy": policy.Hash(), "policy_text": policy.String()})
 	return g, err
 }
 
@@ -63,16 +70,25 @@ func progressOf(ctx context.Context) (tell func(done, total int), end func()) {
 
 // record writes a decision and signs what it lets out.
 func (g *Guard) record(kind string, n *plan.Node, detail any, r *released) (Release, error) {
-	entry, err := g.ledger.Append(kind, map[string]any{
+	return g.recordWith(kind, n, detail, r, nil)
+}
+
+// recordWith records more of a decision than every decision has. The plan stands
+// in an entry for people, and in its wire form to be run again.
+func (g *Guard) recordWith(kind string, n *plan.Node, detail any, r *released, more map[string]any) (Release, error) {
+	body := map[string]any{
 		"session":        g.session,
 		"cell":           n.At().Cell,
 		"plan":           n.String(),
 		"id":             n.ID().String(),
+		"wire":           json.RawMessage(plan.Encode(n)),
 		"policy":         g.policy.Hash(),
 		"policy_version": g.policy.Version,
 		"detail":         detail,
 		"mime":           hashes(r.mime),
-	})
+	}
+	maps.Copy(body, more)
+	entry, err := g.ledger.Append(kind, body)
 	if err != nil {
 		return Release{}, err
 	}

@@ -159,7 +159,7 @@ func TestSignature(t *testing.T) {
 	md := r.Metadata()["weir"].(map[string]any)
 	statement, signature := md["statement"].(string), md["signature"].(string)
 	s, err := Verify(public, statement, signature, r.MIME())
-	if err != nil || s.Class != "release" || s.Seq != 2 || s.Policy != Builtin.Hash() || s.Version != Builtin.Version || s.Repository != "test" {
+	if err != nil || s.Class != "release" || s.Seq != 3 || s.Policy != Builtin.Hash() || s.Version != Builtin.Version || s.Repository != "test" {
 		t.Fatalf("%+v, %v", s, err)
 	}
 	changed := r.MIME()
@@ -183,7 +183,7 @@ func TestSignature(t *testing.T) {
 	}
 }
 
-// brokenLedger cannot be written after its first entry.
+// brokenLedger cannot be written after so many entries.
 type brokenLedger struct{ left int }
 
 func (l *brokenLedger) Append(string, any) (ledger.Entry, error) {
@@ -196,10 +196,12 @@ func (l *brokenLedger) Append(string, any) (ledger.Entry, error) {
 // TestLedgerFirst: what cannot be recorded is not released.
 func TestLedgerFirst(t *testing.T) {
 	_, key, _ := ed25519.GenerateKey(nil)
-	if _, err := New(Builtin, &brokenLedger{}, key, "s", &plan.Schema{}, nil); err == nil {
-		t.Error("a session began without its record")
+	for n := range 2 {
+		if _, err := New(Builtin, &brokenLedger{n}, key, "s", &plan.Schema{}, nil); err == nil {
+			t.Error("a session began without its record")
+		}
 	}
-	g, err := New(Builtin, &brokenLedger{1}, key, "s", &plan.Schema{}, nil)
+	g, err := New(Builtin, &brokenLedger{2}, key, "s", &plan.Schema{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -149,6 +149,10 @@ func (g *Guard) groups(ctx context.Context, n *plan.Node, t *tally.Table) (*prot
 		return nil, err
 	}
 	lo := lower(t, decide, g.limits, v)
+	if g.excepted {
+		p.rows = g.rows(t, v, lo, make([]bool, len(lo.hidden)))
+		return p, nil
+	}
 	q, err := g.recall(lo, t)
 	if err != nil {
 		return nil, err
@@ -467,6 +471,9 @@ func (g *Guard) attrition(_ *plan.Node, t *tally.Table) (*protected, error) {
 	note, err := g.rememberSteps(t, safe)
 	if err != nil {
 		return nil, err
+	}
+	if g.excepted {
+		safe = filled(len(safe))
 	}
 	before := -1 // the last step that is shown
 	for i, group := range t.Groups {

@@ -97,7 +97,7 @@ func certified(t *testing.T, path string) {
 			Uncertified string
 		}
 	}
-	err := ledger.Read(path, func(e ledger.Entry) error { return json.Unmarshal(e.Body, &last) })
+	_, err := ledger.Read(path, func(e ledger.Entry) error { return json.Unmarshal(e.Body, &last) })
 	if err != nil {
 		t.Fatal(err)
 	}
