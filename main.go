@@ -51,6 +51,7 @@ var cli struct {
 	Kernel    kernelCommand    `cmd:"" help:"Serve a Jupyter front end; Jupyter starts this."`
 	Run       runCommand       `cmd:"" help:"Run a notebook in batch."`
 	Data      dataCommand      `cmd:"" help:"Make and describe repositories."`
+	Ledger    ledgerCommand    `cmd:"" help:"Read, check and archive the record of what was released; ask for and grant exceptions."`
 	Install   installCommand   `cmd:"" help:"Install the kernelspec, so that Jupyter offers the kernel."`
 	Uninstall uninstallCommand `cmd:"" help:"Remove what install wrote."`
 }
@@ -90,7 +91,7 @@ func codeOf(err error) int {
 	case errors.As(err, &damaged):
 		return exitIntegrity
 	}
-	return exitCell
+	return ledgerCode(err)
 }
 
 type kernelCommand struct {

@@ -308,7 +308,7 @@ func (h *host) prepare(ctx context.Context, asked string) error {
 			return err
 		}
 	}
-	g, err := guard.New(h.config.rules, h.ledger, h.key, h.id, repo.Schema(), history)
+	g, err := newGuard(h.config.rules, h.ledger, h.key, h.id, repo, history)
 	if err != nil && history != nil {
 		err = errors.Join(err, history.Close())
 	}

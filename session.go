@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"os/user"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -25,6 +26,7 @@ import (
 	"weir/datasets/store"
 	"weir/guard"
 	"weir/guard/ledger"
+	"weir/guard/review"
 	"weir/interp"
 	"weir/interp/cell"
 	"weir/kernel"
@@ -375,6 +377,30 @@ func vocabularyNames(repo *store.Repository) (cell.Names, error) {
 	return names, nil
 }
 
+// openRepository opens the repository of the configuration, which must be of its tier.
+func (c config) openRepository() (*engine.Engine, error) {
+	repo, err := store.Open(c.Repository)
+	if err != nil {
+		return nil, err
+	}
+	if repo.Tier != c.Tier {
+		return nil, fmt.Errorf("the repository at %s is of the %s tier and this session of the %s tier; name a repository of that tier in the configuration", c.Repository, repo.Tier, c.Tier)
+	}
+	return engine.New(repo)
+}
+
+// newGuard begins a session's guard when the ledger says who opens what.
+func newGuard(rules guard.Policy, l guard.Ledger, key ed25519.PrivateKey, session string, repo *store.Repository, history *guard.History) (*guard.Guard, error) {
+	who := fmt.Sprint("uid ", os.Getuid())
+	if u, err := user.Current(); err == nil {
+		who = u.Username
+	}
+	if _, err := l.Append(ledger.Access, map[string]any{"session": session, "user": who, "repository": repo.Name, "cdr": repo.CDR, "tier": repo.Tier}); err != nil {
+		return nil, err
+	}
+	return guard.New(rules, l, key, session, repo.Schema(), history)
+}
+
 func (h *host) synthesize(ctx context.Context, dir string) error {
 	return curate.Synthesize(ctx, dir, curate.SynthesizeOptions{}, func(stage string, done, total int64) {
 		h.pub.Progress("making the synthetic repository, once: "+stage, done, total)
@@ -434,6 +460,10 @@ func newKey(path string) (ed25519.PrivateKey, error) {
 //	groups = ["diabetes"]
 //	tiers  = ["registered"]
 //
+//	[[reviewers]]                                      # who may grant exceptions (review.Reviewer); may be left out
+//	name = "A. Okafor"
+//	key  = "nZ0i5Vw…="
+//
 // A key that is not one of these, and a file without one of the others, is an error.
 type config struct {
 	Repository string         `toml:"repository"`
@@ -446,6 +476,8 @@ type config struct {
 	Workspace  string         `toml:"workspace"`
 	Purpose    string         `toml:"purpose"`
 	Access     []access.Grant `toml:"access"`
+
+	Reviewers []review.Reviewer `toml:"reviewers"`
 
 	rules     guard.Policy // read from Policy
 	synthetic bool         // there is no file: the synthetic repository, made on first use
@@ -486,6 +518,9 @@ func loadConfig(path string) (config, error) {
 		return config{}, fmt.Errorf("configuration %s: %w", path, err)
 	}
 	if err := c.check(); err != nil {
+		return config{}, fmt.Errorf("configuration %s: %w", path, err)
+	}
+	if err := review.CheckReviewers(c.Reviewers); err != nil {
 		return config{}, fmt.Errorf("configuration %s: %w", path, err)
 	}
 	if c.rules, err = readPolicy(c.Policy); err != nil {
