@@ -33,6 +33,7 @@ type ledgerCommand struct {
 	Sign       signCommand       `cmd:"" help:"Sign a grant where the ledger is not."`
 	Release    releaseCommand    `cmd:"" help:"Write the outputs of a request that two reviewers granted."`
 	Key        keyCommand        `cmd:"" help:"Make a reviewer's key, or print the public half of the ledger's."`
+	Serve      serveCommand      `cmd:"" help:"Show the ledger as a page on this machine, for output checkers and the Resource Access Board."`
 	Checkpoint checkpointCommand `cmd:"" help:"Print a signed checkpoint, to be kept where the ledger is not."`
 	Witness    witnessCommand    `cmd:"" help:"Keep the last checkpoint, and refuse one that does not continue it."`
 	Rotate     rotateCommand     `cmd:"" help:"Move the file aside as an archive and begin another."`
@@ -523,4 +524,19 @@ func planOf(e ledger.Entry) (*plan.Node, error) {
 		return nil, fmt.Errorf("entry %d holds another plan than it names", e.Seq)
 	}
 	return n, nil
+}
+
+type serveCommand struct {
+	Port int `default:"0" help:"Port on 127.0.0.1; a free one by default."`
+}
+
+// Run serves the page until it is interrupted.
+func (c *serveCommand) Run(ctx context.Context) error {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
+	defer stop()
+	b, _, err := openBook()
+	if err != nil {
+		return err
+	}
+	return review.Serve(ctx, b, c.Port, func(address string) { fmt.Println(address) })
 }
