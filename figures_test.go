@@ -4,9 +4,12 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
+
+	"weir/guard/ledger"
 )
 
 // figure prints a line of the scoreboard; .ci/scoreboard takes the mark away.
@@ -38,6 +41,20 @@ func TestFigures(t *testing.T) {
 		figure("path/canary_leaks", len(leaks), fmt.Sprintf("in_%d_bytes", searched), "=0", len(leaks) == 0)
 		small, numbers, hidden := guardOnGiBleed(t)
 		figure("path/gibleed_numbers_1_to_20", len(small), fmt.Sprintf("of_%d_shown_%d_hidden", numbers, hidden), "=0", len(small) == 0)
+	})
+	t.Run("ledger", func(t *testing.T) {
+		home(t)
+		days, sessions, questions, kills := 4, 1, 5, 9
+		if os.Getenv("LONG") != "" {
+			days, sessions, questions, kills = 22, 3, 8, 200
+		}
+		c := month(t, office(t, 3000), days, sessions, questions)
+		start := time.Now()
+		r, _ := replayAll(t, c)
+		n := r.Kinds[ledger.Release] + r.Kinds[ledger.Refusal]
+		figure("ledger/decisions_recomputed_the_same", fmt.Sprintf("%d/%d", r.Replayed, n), fmt.Sprintf("in_%.1f_s", time.Since(start).Seconds()), "all", r.Replayed == n && n > 0 && len(r.Problems) == 0)
+		shown, lost, entries, _ := killSessions(t, office(t, 2000), kills)
+		figure("ledger/outputs_shown_and_not_in_the_ledger", lost, fmt.Sprintf("of_%d_shown_by_%d_killed_sessions_%d_entries", shown, kills, entries), "=0", lost == 0 && shown > 0)
 	})
 	t.Run("engine", func(t *testing.T) {
 		whole, alone := protectedRequest(t)

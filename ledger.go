@@ -205,6 +205,9 @@ func (c *requestCommand) Run() error {
 		return err
 	}
 	e, err := b.Request(c.By, c.Reason, c.Outputs)
+	if _, denied := review.Denied(err); denied {
+		return err
+	}
 	if err != nil {
 		return exit{exitUsage, err}
 	}

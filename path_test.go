@@ -39,6 +39,10 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
+	if path := os.Getenv("WEIR_TEST_SESSION"); path != "" {
+		showAndTell(path)
+		return
+	}
 	code := m.Run()
 	if shared.dir != "" {
 		os.RemoveAll(shared.dir)

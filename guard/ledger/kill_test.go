@@ -51,7 +51,7 @@ type writer struct {
 	told bytes.Buffer
 }
 
-func startWriter(t *testing.T, path string) *writer {
+func startWriter(t testing.TB, path string) *writer {
 	w := &writer{cmd: exec.Command(os.Args[0])}
 	w.cmd.Env = append(os.Environ(), "LEDGER_WRITER="+path)
 	w.cmd.Stdout = &w.told
@@ -69,14 +69,14 @@ func TestKills(t *testing.T) {
 		kills = 200
 	}
 	path := filepath.Join(t.TempDir(), "ledger")
-	told, torn, total := killWriters(t, path, kills)
+	told, _, torn, total := killWriters(t, path, kills)
 	t.Logf("%d kills: %d entries, %d were told of, %d torn lines", kills, total, told, torn)
 	if told < kills {
 		t.Errorf("%d kills and only %d entries were told of", kills, told)
 	}
 }
 
-func killWriters(t *testing.T, path string, kills int) (told, torn, total int) {
+func killWriters(t testing.TB, path string, kills int) (told, lost, torn, total int) {
 	const atOnce = 4
 	var mu sync.Mutex
 	var all []string
@@ -119,11 +119,13 @@ func killWriters(t *testing.T, path string, kills int) (told, torn, total int) {
 		lines := bufio.NewScanner(strings.NewReader(text))
 		for lines.Scan() {
 			if strings.HasPrefix(lines.Text(), "error") {
+				lost++
 				t.Error(lines.Text())
 			} else if told++; !there[lines.Text()] {
+				lost++
 				t.Errorf("an entry that was told of is not there: %s", lines.Text())
 			}
 		}
 	}
-	return told, torn, total
+	return told, lost, torn, total
 }
