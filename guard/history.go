@@ -2,7 +2,6 @@ package guard
 
 import (
 	"bytes"
-	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -64,12 +63,12 @@ func OpenHistory(path string, ids []int64, p Policy) (*History, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the history of releases cannot be opened: %w; nothing is released without it", err)
 	}
-	var seed [8]byte
-	if _, err := rand.Read(seed[:]); err != nil {
-		return nil, err
+	seed, err := seedOf(path)
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
 	}
 	h := &History{file: f, number: map[int64]int32{}, options: audit.HistoryOptions{
-		Limit: p.Threshold, Band: p.Audit.Band, Seed: binary.LittleEndian.Uint64(seed[:]),
+		Limit: p.Threshold, Band: p.Audit.Band, Seed: seed,
 	}}
 	if err := h.locked(func() error { return h.enrol(ids) }); err != nil {
 		return nil, errors.Join(err, f.Close())
