@@ -21,6 +21,7 @@ import (
 
 	"weir/datasets/plan"
 	"weir/guard"
+	"weir/guard/certificate"
 	"weir/guard/ledger"
 	"weir/guard/review"
 )
@@ -126,7 +127,7 @@ func (c *verifyCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var checks review.Checks
+	checks := review.Checks{Certificate: certificate.Verify}
 	for _, path := range c.Checkpoint {
 		text, err := os.ReadFile(path)
 		if err != nil {

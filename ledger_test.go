@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"weir/datasets/curate"
+	"weir/guard/certificate"
 	"weir/guard/ledger"
 	"weir/guard/review"
 	"weir/kernel"
@@ -128,7 +129,7 @@ func replayAll(t testing.TB, c config) (r *review.Report, progress int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err = b.Verify(t.Context(), review.Checks{Replay: again.entry, Progress: func(int, int) { progress++ }})
+	r, err = b.Verify(t.Context(), review.Checks{Certificate: certificate.Verify, Replay: again.entry, Progress: func(int, int) { progress++ }})
 	if err := errorsOf(err, again.close()); err != nil {
 		t.Fatal(err)
 	}
@@ -144,6 +145,9 @@ func TestReplay(t *testing.T) {
 	}
 	c := month(t, office(t, 3000), days, sessions, questions)
 	r, progress := replayAll(t, c)
+	if r.Certificates == 0 || r.Unchecked > 0 {
+		t.Errorf("%d certificates hold, %d were not checked", r.Certificates, r.Unchecked)
+	}
 	if n := r.Kinds[ledger.Release] + r.Kinds[ledger.Refusal]; r.Replayed != n || n < days*sessions*questions || len(r.Problems) > 0 || progress != r.Entries {
 		t.Errorf("%d of %d decisions, %d steps of progress: %+v", r.Replayed, n, progress, r.Problems)
 	}
@@ -164,7 +168,13 @@ func TestReplay(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.Close()
-	if r, _ := replayAll(t, c); len(r.Problems) != 1 || !strings.Contains(r.Problems[0].Msg, "differs in detail") {
+	r, _ = replayAll(t, c) // a certificate may show it as well
+	for _, p := range r.Problems {
+		if p.Seq != int64(r.Entries) {
+			t.Errorf("entry %d: %s", p.Seq, p.Msg)
+		}
+	}
+	if n := len(r.Problems); n == 0 || !strings.Contains(r.Problems[n-1].Msg, "differs in detail") {
 		t.Errorf("a forged release: %+v", r.Problems)
 	}
 	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(c.Ledger), "replay-*")); len(left) > 0 {

@@ -63,7 +63,18 @@ func newReplay(conf config, b *review.Book) (*replay, error) {
 		return nil, err
 	}
 	dir, err := os.MkdirTemp(filepath.Dir(conf.Ledger), "replay-")
-	return &replay{b, e, key, map[string]*replayed{}, dir, ids, map[string]*guard.History{}}, err
+	if err != nil {
+		return nil, err
+	}
+	r := &replay{b, e, key, map[string]*replayed{}, dir, ids, map[string]*guard.History{}}
+	seed, err := os.ReadFile(conf.Ledger + ".history" + guard.SeedSuffix)
+	if err == nil { // without it the audit's secret choices are others, and some decisions may be
+		err = os.WriteFile(filepath.Join(dir, "history"+guard.SeedSuffix), seed, 0o600)
+	}
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, errors.Join(err, r.close())
+	}
+	return r, nil
 }
 
 // close forgets who is in which set.
