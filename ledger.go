@@ -373,7 +373,7 @@ func exceptions(ctx context.Context, conf config, b *review.Book, request int64,
 		if err != nil {
 			return err
 		}
-		r, err := g.Except(n, t, granted[i])
+		r, err := g.Except(ctx, n, t, granted[i])
 		if err != nil {
 			return err
 		}

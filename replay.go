@@ -190,6 +190,6 @@ func (r *replay) except(ctx context.Context, of *replayed, n *plan.Node, seq int
 	if err != nil {
 		return err
 	}
-	_, err = of.host.guard.Except(n, t, granted)
+	_, err = of.host.guard.Except(ctx, n, t, granted)
 	return err
 }
