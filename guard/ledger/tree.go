@@ -136,6 +136,11 @@ func OpenCheckpoint(text []byte, key ed25519.PublicKey) (Checkpoint, error) {
 	if err != nil {
 		return Checkpoint{}, fmt.Errorf("the checkpoint is not signed with the ledger's key: %w", err)
 	}
+	for _, sig := range n.Sigs {
+		if _, err := base64.StdEncoding.Strict().DecodeString(sig.Base64); err != nil {
+			return Checkpoint{}, errors.New("a checkpoint that is not in canonical form")
+		}
+	}
 	return parseCheckpoint(n.Text)
 }
 
