@@ -52,6 +52,9 @@ var outside = map[string][]string{
 	"os/exec":                   {"weir/interp", "weir/interp/gen"},
 	"unsafe":                    {"weir/datasets/store", "weir/interp/confine"},
 	"plugin":                    {},
+
+	"github.com/microcosm-cc/bluemonday": {"weir/guard"},
+	"github.com/yuin/goldmark":           {"weir/guard"},
 }
 
 // TestImports holds every file of the module, tests apart, to the policy.

@@ -218,7 +218,11 @@ func (b batch) Execute(ctx context.Context, code string, count int, emit func(no
 	if b.show != nil {
 		fmt.Fprintf(b.show, "> %s\n\n", strings.ReplaceAll(code, "\n", "\n> "))
 	}
-	o := b.session.Execute(ctx, kernel.Request{Code: code, Count: count}, emitter{emit, b.show})
+	o := b.session.Execute(ctx, kernel.Request{Code: code, Count: count}, emitter{emit, b.show, b.Door()})
+	o.Value = b.door.Words(o.Value)
+	for i, line := range o.Traceback {
+		o.Traceback[i] = b.door.Words(line)
+	}
 	return notebooks.Outcome{
 		Failed:  o.Failed,
 		Failure: notebooks.Failure{Name: o.Name, Value: o.Value, Traceback: o.Traceback},
@@ -226,13 +230,16 @@ func (b batch) Execute(ctx context.Context, code string, count int, emit func(no
 	}
 }
 
-// emitter turns what a session publishes into a notebook's outputs.
+// emitter turns what a session publishes, when it has passed the door, into a
+// notebook's outputs.
 type emitter struct {
 	emit func(notebooks.Output)
 	show io.Writer
+	door kernel.Door
 }
 
 func (e emitter) Stream(name, text string) {
+	text = e.door.Stream(name, text)
 	if e.show != nil {
 		fmt.Fprintf(e.show, "%s\n", text)
 	}
@@ -252,6 +259,7 @@ func (e emitter) Clear(wait bool) {
 }
 
 func (e emitter) data(kind string, d kernel.Data, id string) {
+	d = e.door.Data(d)
 	if mime := d.MIME(); len(mime) > 0 {
 		if e.show != nil {
 			fmt.Fprintf(e.show, "%s\n\n", mime["text/plain"])

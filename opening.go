@@ -35,7 +35,8 @@ func (r record) Record(kind string, body any) error {
 
 // Each implements access.Ledger.
 func (r record) Each(f func(kind string, body []byte) error) error {
-	return ledger.Read(r.path, func(e ledger.Entry) error { return f(e.Kind, e.Body) })
+	_, err := ledger.Read(r.path, func(e ledger.Entry) error { return f(e.Kind, e.Body) })
+	return err
 }
 
 // begin opens the ledger and the key, once: nothing is opened that is not recorded.
@@ -57,8 +58,8 @@ func (s *session) guarded(schema *plan.Schema) (*guard.Guard, error) {
 	return guard.New(s.config.rules, s.ledger, s.key, s.id, schema, nil)
 }
 
-// policy names the policy for a confirmation, which lapses with it.
-func (s *session) policy() string {
+// policyInForce names the policy for a confirmation, which lapses with it.
+func (s *session) policyInForce() string {
 	return s.config.rules.Version + " " + s.config.rules.Hash()[:16]
 }
 
@@ -76,7 +77,7 @@ func (h *host) enter(asked string) error {
 	if !w.May(who, h.config.Tier) {
 		return h.deny(who, asked)
 	}
-	policy := h.policy()
+	policy := h.policyInForce()
 	confirmed, err := w.Confirmed(h.record(), who, policy)
 	if err != nil || confirmed {
 		return err
@@ -246,7 +247,7 @@ func (s *session) conduct(confirm bool, pub kernel.Publisher) error {
 	if err := s.begin(); err != nil {
 		return err
 	}
-	w, policy := s.config.workspace(), s.policy()
+	w, policy := s.config.workspace(), s.policyInForce()
 	who, err := access.Self()
 	if err != nil {
 		return err
@@ -298,12 +299,12 @@ func (h *host) prepare(ctx context.Context, asked string) error {
 	if err != nil {
 		return err
 	}
+	ids, err := repo.IDs()
+	if err != nil {
+		return err
+	}
 	var history *guard.History
 	if repo.Tier != plan.Public { // of which there are no tables (host.table)
-		ids, err := repo.IDs()
-		if err != nil {
-			return err
-		}
 		if history, err = guard.OpenHistory(h.config.Ledger+".history", ids, h.config.rules); err != nil {
 			return err
 		}
@@ -317,5 +318,7 @@ func (h *host) prepare(ctx context.Context, asked string) error {
 	}
 	h.cells.KnowNames(names)
 	h.engine, h.guard, h.history = e, g, history
+	h.door.Tripped = h.tripped
+	h.door.Guard(guard.NewTripwire(ids))
 	return nil
 }

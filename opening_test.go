@@ -66,7 +66,7 @@ func says(t *testing.T, s *session, code string) string {
 func entries(t *testing.T, path string) map[string]int {
 	t.Helper()
 	out := map[string]int{}
-	if err := ledger.Read(path, func(e ledger.Entry) error { out[e.Kind]++; return nil }); err != nil {
+	if _, err := ledger.Read(path, func(e ledger.Entry) error { out[e.Kind]++; return nil }); err != nil {
 		t.Fatal(err)
 	}
 	return out
@@ -212,7 +212,7 @@ func TestConductInBatch(t *testing.T) {
 		t.Error(got)
 	}
 	var body string
-	if err := ledger.Read(c.Ledger, func(e ledger.Entry) error {
+	if _, err := ledger.Read(c.Ledger, func(e ledger.Entry) error {
 		if e.Kind == access.ConductKind {
 			body = string(e.Body)
 		}

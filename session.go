@@ -15,6 +15,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/pelletier/go-toml/v2"
@@ -39,6 +40,7 @@ type session struct {
 	cells  *interp.Session
 	id     string
 	batch  bool // nobody is there to be asked
+	door   *guard.Door
 
 	// Opened by the first cell that asks for data.
 	engine  *engine.Engine
@@ -58,7 +60,7 @@ func newSession(c config) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &session{config: c, cells: cells, id: uuid.NewString(), released: map[plan.ID]guard.Release{}}, nil
+	return &session{config: c, cells: cells, id: uuid.NewString(), door: newDoor(), released: map[plan.ID]guard.Release{}}, nil
 }
 
 // Info implements kernel.Executor.
@@ -79,7 +81,8 @@ func (s *session) Info() kernel.Info {
 
 // IsComplete implements kernel.Executor.
 func (s *session) IsComplete(code string) kernel.Completeness {
-	if asks(code) {
+	code, timed := timed(code)
+	if !timed && asks(code) {
 		return kernel.Completeness{Status: "complete"}
 	}
 	status, indent := cell.Completeness(code)
@@ -104,6 +107,9 @@ func (s *session) Inspect(_ context.Context, code string, cursor int, _ bool) ke
 	return nil
 }
 
+// Door implements kernel.Executor.
+func (s *session) Door() kernel.Door { return door{s.door} }
+
 // Close implements kernel.Executor.
 func (s *session) Close() error {
 	err := s.cells.Close()
@@ -124,16 +130,22 @@ const refused = "Refused"
 
 // Execute implements kernel.Executor.
 func (s *session) Execute(ctx context.Context, req kernel.Request, pub kernel.Publisher) kernel.Outcome {
-	if asks(req.Code) {
-		return s.help(ctx, req.Code, pub)
+	s.door.Begin(req.Code)
+	code, timed := timed(req.Code)
+	if !timed && asks(code) {
+		return s.help(ctx, code, pub)
 	}
+	began := time.Now()
 	s.count = max(s.count, req.Count)
 	number := req.Count
 	if number == 0 { // a quiet cell, in the place of the next
 		number = s.count + 1
 	}
 	h := &host{session: s, pub: pub}
-	err := s.cells.Run(ctx, number, req.Code, h)
+	err := s.cells.Run(ctx, number, code, h)
+	if timed {
+		pub.Stream("stdout", fmt.Sprintf("the cell took %v\n", time.Since(began).Round(100*time.Microsecond)))
+	}
 	if err == nil {
 		return kernel.Outcome{}
 	}
@@ -180,7 +192,22 @@ type host struct {
 func (h *host) Stream(name, text string) { h.pub.Stream(name, text) }
 
 // Text implements interp.Host.
-func (h *host) Text(plain string) { h.pub.Result(guard.Own(plain)) }
+func (h *host) Text(words string, markdown, last bool) {
+	text := guard.Own(words)
+	if markdown {
+		text = guard.Markdown(words)
+	}
+	h.publish(text, last)
+}
+
+// publish shows one output of the cell.
+func (h *host) publish(v any, last bool) {
+	if out := h.door.Output(v); last {
+		h.pub.Result(out)
+	} else {
+		h.pub.Display(out, "")
+	}
+}
 
 // Run implements interp.Host.
 func (h *host) Run(ctx context.Context, n *plan.Node) (*plan.Result, error) {
@@ -220,11 +247,7 @@ func (h *host) Show(ctx context.Context, n *plan.Node, last bool) error {
 	if err != nil {
 		return h.explain(err)
 	}
-	if last {
-		h.pub.Result(r)
-	} else {
-		h.pub.Display(r, "")
-	}
+	h.publish(r, last)
 	return nil
 }
 
@@ -255,7 +278,7 @@ func (h *host) decide(ctx context.Context, n *plan.Node) (guard.Release, error) 
 		if err := h.engine.Check(n.Recv()); err != nil {
 			return guard.Release{}, err
 		}
-		return h.guard.Refuse(n, guard.RowLevel())
+		return h.rows(ctx, n)
 	case "Chart":
 		table, err := charted(n)
 		if err != nil {
@@ -270,6 +293,24 @@ func (h *host) decide(ctx context.Context, n *plan.Node) (guard.Release, error) 
 		return h.table(ctx, n)
 	}
 	return guard.Release{}, &plan.Error{Op: n.Op(), Msg: fmt.Sprintf("a %s is not released", n.Kind()), At: n.At()}
+}
+
+// rows refuses a look at rows, with a preview where there is one.
+func (h *host) rows(ctx context.Context, n *plan.Node) (guard.Release, error) {
+	columns := guard.Marginals(n)
+	for i := range columns {
+		var err error
+		if columns[i].Table, err = h.release(ctx, columns[i].Plan); err != nil && !mistaken(err) {
+			return guard.Release{}, err
+		}
+	}
+	return h.guard.Preview(n, guard.RowLevel(), columns)
+}
+
+// mistaken says whether a plan cannot be run, and nothing else is wrong.
+func mistaken(err error) bool {
+	var e *plan.Error
+	return errors.As(err, &e)
 }
 
 // table answers a table: a view of one that was released, or a new one.
@@ -306,7 +347,7 @@ func (h *host) withProgress(ctx context.Context) context.Context {
 	show := func(label string) func(done, total int) {
 		return func(done, total int) { h.pub.Progress(label, int64(done), int64(total)) }
 	}
-	return guard.WithProgress(engine.WithProgress(ctx, show("counting participants")), show("protecting counts"))
+	return guard.WithProgress(engine.WithProgress(ctx, show(guard.Counting)), show(guard.Protecting))
 }
 
 // open opens the session's repository, its ledger and its key, once.
@@ -402,8 +443,8 @@ func newGuard(rules guard.Policy, l guard.Ledger, key ed25519.PrivateKey, sessio
 }
 
 func (h *host) synthesize(ctx context.Context, dir string) error {
-	return curate.Synthesize(ctx, dir, curate.SynthesizeOptions{}, func(stage string, done, total int64) {
-		h.pub.Progress("making the synthetic repository, once: "+stage, done, total)
+	return curate.Synthesize(ctx, dir, curate.SynthesizeOptions{}, func(_ string, done, total int64) {
+		h.pub.Progress(guard.Synthesizing, done, total)
 	})
 }
 

@@ -21,9 +21,14 @@ func (g *Guard) Chart(n *plan.Node, table Release) (Release, error) {
 	if err != nil {
 		return Release{}, err
 	}
+	spec, err := c.VegaLite()
+	if err != nil {
+		return Release{}, err
+	}
 	return g.record("release", n, map[string]any{"chart": c.Alt()}, &released{title: table.r.title, mime: map[string]string{
 		mimePlain: c.Text(),
 		mimeSVG:   c.SVG(),
+		mimeVega:  string(spec),
 		mimePNG:   base64.StdEncoding.EncodeToString(picture),
 	}})
 }

@@ -76,6 +76,9 @@ func (g *Guard) record(kind string, n *plan.Node, detail any, r *released) (Rele
 // recordWith records more of a decision than every decision has. The plan stands
 // in an entry for people, and in its wire form to be run again.
 func (g *Guard) recordWith(kind string, n *plan.Node, detail any, r *released, more map[string]any) (Release, error) {
+	if err := vet(r.mime); err != nil {
+		return Release{}, err
+	}
 	body := map[string]any{
 		"session":        g.session,
 		"cell":           n.At().Cell,

@@ -113,16 +113,26 @@ func hashes(mime map[string]string) map[string]string {
 	return out
 }
 
-// Text is a cell's own words. It holds no data: the process that made it has none.
-type Text struct{ plain string }
+// Text is words: of a cell, of who wrote it, or of weir itself. It holds no data: the
+// process that runs cells has none.
+type Text struct{ plain, page string }
 
-// Own is text of the process that runs cells.
-func Own(plain string) Text { return Text{plain} }
+// Own is a text of the process that runs cells.
+func Own(plain string) Text { return Text{plain: plain} }
 
-// MIME is the text.
-func (t Text) MIME() map[string]string { return map[string]string{"text/plain": t.plain} }
+// Markdown is a text of the process that runs cells, to be shown as Markdown.
+func Markdown(source string) Text { return Text{source, markdownPage(bounded(source, maxWords))} }
+
+// MIME is the text, and for Markdown the page it makes.
+func (t Text) MIME() map[string]string {
+	mime := map[string]string{mimePlain: t.plain}
+	if t.page != "" {
+		mime[mimeHTML] = t.page
+	}
+	return mime
+}
 
 // Metadata says what the text is.
-func (t Text) Metadata() map[string]any {
-	return map[string]any{"weir": map[string]any{"class": "text"}}
-}
+func (t Text) Metadata() map[string]any { return own }
+
+var own = map[string]any{"weir": map[string]any{"class": "text"}}

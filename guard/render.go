@@ -23,6 +23,7 @@ const (
 	mimeCSV      = "text/csv"
 	mimeSVG      = "image/svg+xml"
 	mimePNG      = "image/png" // in base64
+	mimeVega     = "application/vnd.vegalite.v5+json"
 )
 
 // render is the table in the forms that people read, copy and open elsewhere.
@@ -457,24 +458,8 @@ func (g *Guard) Card(n *plan.Node, participants int64) (Release, error) {
 // Refuse releases a card that says what is not released, by which rule, and what
 // to do instead; a refusal without a way gets one from the plan.
 func (g *Guard) Refuse(n *plan.Node, why *plan.Refusal) (Release, error) {
-	if why.Way == "" {
-		why = &plan.Refusal{Rule: why.Rule, Reason: why.Reason, Way: insteadOfRows(n)}
-	}
-	p := &protected{keys: []string{"column", "type", "definition"}}
-	for _, c := range n.Columns() {
-		p.rows = append(p.rows, row{labels: []string{c.Name(), strings.ToLower(string(c.Kind())), c.String()}})
-	}
-	head := "Refused: " + why.Reason + "."
-	text := head + "\nRule: " + why.Rule + ".\nInstead: " + why.Way + "."
-	page := "<p><strong>" + html.EscapeString(head) + "</strong></p>\n<dl><dt>Rule</dt><dd>" + html.EscapeString(why.Rule) +
-		"</dd><dt>Instead</dt><dd>" + html.EscapeString(why.Way) + "</dd></dl>\n"
-	if len(p.rows) > 0 {
-		s := p.sheet("What the frame holds")
-		text += "\n\n" + s.text()
-		page += s.html()
-	}
-	r := &released{title: why.Reason, mime: map[string]string{mimePlain: text, mimeHTML: page}, result: &plan.Result{Refused: why}}
-	return g.record("refusal", n, why, r)
+	card := g.card(n, why)
+	return g.record("refusal", n, card.result.Refused, card)
 }
 
 // RowLevel is the refusal of rows of participants.

@@ -22,8 +22,9 @@ type Host interface {
 	// Show displays what the plan stands for; last says that it is the cell's
 	// last expression.
 	Show(ctx context.Context, n *plan.Node, last bool) error
-	// Text displays the value of the cell's last expression in the cell's own words.
-	Text(plain string)
+	// Text displays a value in the cell's own words, which may be Markdown; last says
+	// that it is the cell's last expression.
+	Text(words string, markdown, last bool)
 	// Stream takes what the cell prints on "stdout" or "stderr".
 	Stream(name, text string)
 }
@@ -179,6 +180,33 @@ func (s *Session) lost(ctx context.Context, cause error) error {
 	}
 	s.child = next
 	return f
+}
+
+// Names are what cells have declared, in alphabetical order.
+func (s *Session) Names() []string {
+	s.compiling.Lock()
+	defer s.compiling.Unlock()
+	return s.compiler.Names()
+}
+
+// Reset forgets everything that cells have declared. It is called while no cell runs.
+func (s *Session) Reset() error {
+	s.compiling.Lock()
+	s.compiler.Reset()
+	s.compiling.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return errors.New("the session is closed")
+	}
+	s.child.kill()
+	next, err := startChild()
+	if err != nil {
+		s.closed = true
+		return err
+	}
+	s.child = next
+	return nil
 }
 
 // Interrupt ends the running cell, if any.
@@ -342,7 +370,7 @@ func (r *running) noteCut() {
 func (r *running) event(ctx context.Context, e speaker.Event) {
 	switch {
 	case e.Text != nil:
-		r.host.Text(e.Text.Plain)
+		r.host.Text(e.Text.Plain, e.Text.Markdown, e.Text.Last)
 	case e.Ask != nil:
 		answer := r.answer(ctx, e.Ask)
 		// A speaker that is gone is noticed by who reads from it.

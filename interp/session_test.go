@@ -44,7 +44,16 @@ func (t *transcript) Show(_ context.Context, n *plan.Node, last bool) error {
 	return nil
 }
 
-func (t *transcript) Text(plain string)        { fmt.Fprintf(t, "= %s\n", plain) }
+func (t *transcript) Text(words string, markdown, last bool) {
+	switch {
+	case markdown:
+		fmt.Fprintf(t, "markdown %s\n", words)
+	case last:
+		fmt.Fprintf(t, "= %s\n", words)
+	default:
+		fmt.Fprintf(t, "display %s\n", words)
+	}
+}
 func (t *transcript) Stream(name, text string) { fmt.Fprintf(t, "%s", text) }
 
 func start(t testing.TB) *Session {

@@ -171,7 +171,7 @@ func (k *kernel) evaluate(ctx context.Context, expressions object) fields {
 		}
 		var value result
 		o := k.await(ctx, Request{Code: code, Quiet: true}, &value)
-		data, metadata := bundle(value.get())
+		data, metadata := k.bundle(value.get())
 		if o.Failed || o.Aborted {
 			values[name] = fields{"status": "error", "ename": o.Name, "evalue": o.Value, "traceback": o.Traceback}
 		} else {

@@ -23,6 +23,8 @@ type Executor interface {
 	Execute(ctx context.Context, req Request, pub Publisher) Outcome
 	// IsComplete says whether code could be run as it stands.
 	IsComplete(code string) Completeness
+	// Door is what everything passes that leaves; it is the same each time.
+	Door() Door
 	// Close ends the session and everything it started.
 	Close() error
 }
@@ -95,8 +97,7 @@ type Outcome struct {
 }
 
 // Data is a set of representations of one result by MIME type. The kernel
-// publishes only what an executor hands it as Data, progress bars apart; it adds and
-// alters nothing.
+// publishes only what an executor hands it as Data, and what its door makes of that.
 type Data interface {
 	// MIME maps a MIME type to the representation's text. The text of
 	// application/json and of every type ending in +json is JSON; it is sent
@@ -123,8 +124,8 @@ type Publisher interface {
 	Result(d Data)
 	// Clear publishes clear_output.
 	Clear(wait bool)
-	// Progress shows how much of some work is done, which the label names, and
-	// removes what it showed when all is done or the cell ends. It is cheap and
+	// Progress shows how much of some work is done, which the label names, as the
+	// door's Bar, and removes what it showed when all is done or the cell ends. It is cheap and
 	// never waits; work that is done within a second shows nothing.
 	Progress(label string, done, total int64)
 	// Page shows help beside the notebook: it goes into the reply's payload

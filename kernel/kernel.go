@@ -45,6 +45,7 @@ var strangerLimits = limits{frame: 1 << 20, message: 1 << 20, parts: maxPrefix +
 type kernel struct {
 	file     *ConnectionFile
 	executor Executor
+	door     Door
 	signer   *signer
 	composer *composer
 	iopub    *iopub
@@ -187,6 +188,7 @@ func (k *kernel) requests(others, cells chan<- *request) func(*peer, [][]byte) e
 
 func (k *kernel) serve() error {
 	defer k.stop(nil)
+	k.door = k.executor.Door()
 	for _, s := range k.sockets {
 		s.serving.Add(1)
 		go s.serve()
@@ -263,7 +265,7 @@ func (k *kernel) interruptCell() {
 
 // reply queues a message for the front end that r came from.
 func (k *kernel) reply(r *request, metadata, content fields) {
-	frames, err := k.composer.compose(r.prefix, k.composer.header(r.replyKind()), r.header, metadata, content)
+	frames, err := k.composer.compose(r.prefix, k.composer.header(r.replyKind()), r.header, metadata, k.leave(content).(fields))
 	if err != nil {
 		slog.Error("a reply was not sent", "reason", err)
 		return
@@ -273,7 +275,7 @@ func (k *kernel) reply(r *request, metadata, content fields) {
 
 // publish sends a message that belongs to r to all subscribers.
 func (k *kernel) publish(r *request, kind string, content fields) {
-	frames, err := k.composer.compose([][]byte{[]byte(kind)}, k.composer.header(kind), r.header, nil, content)
+	frames, err := k.composer.compose([][]byte{[]byte(kind)}, k.composer.header(kind), r.header, nil, k.leave(content).(fields))
 	if err != nil {
 		slog.Error("an output was not published", "reason", err)
 		return

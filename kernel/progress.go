@@ -1,11 +1,6 @@
 package kernel
 
-import (
-	"fmt"
-	"html"
-	"strings"
-	"time"
-)
+import "time"
 
 // Work that is done before progressAfter shows no bar, and a bar moves no more often
 // than progressEvery.
@@ -46,12 +41,16 @@ func (p *publisher) moveBar(share float64) {
 	if !b.shown && now.Sub(b.since) < progressAfter || now.Sub(b.moved) < progressEvery || p.kernel.iopub.full() {
 		return
 	}
+	drawn := p.kernel.door.Bar(b.label, share, b.left(share, now))
+	if drawn == nil || len(drawn.MIME()) == 0 {
+		return
+	}
 	kind := "update_display_data"
 	if b.id == "" {
 		kind, b.id, b.alone = "display_data", "progress-"+p.request.id, !p.printed
 	}
 	b.shown, b.moved = true, now
-	p.publishBar(kind, fields{"text/plain": b.text(share, now), "text/html": b.html(share, now)})
+	p.publishBar(kind, drawn)
 }
 
 // removeBar leaves the output as if there had never been a bar. A display cannot be
@@ -66,39 +65,20 @@ func (p *publisher) removeBar() {
 		p.kernel.publish(p.request, "clear_output", fields{"wait": false})
 	default:
 		b.shown = false
-		p.publishBar("update_display_data", fields{})
+		p.publishBar("update_display_data", p.kernel.door.Bar("", 0, 0))
 	}
 }
 
-func (p *publisher) publishBar(kind string, data fields) {
+func (p *publisher) publishBar(kind string, drawn Data) {
 	content := transient(p.bar.id)
-	content["data"] = data
-	content["metadata"] = fields{"weir": fields{"class": "progress"}}
+	content["data"], content["metadata"] = representations(drawn)
 	p.kernel.publish(p.request, kind, content)
 }
 
-const barWidth = 20
-
-// text is the bar as text:
-//
-//	counting participants  ████████░░░░░░░░░░░░  40 %, about 12 s left
-func (b bar) text(share float64, now time.Time) string {
-	full := int(share * barWidth)
-	return fmt.Sprintf("%s  %s%s  %s", b.label, strings.Repeat("█", full), strings.Repeat("░", barWidth-full), b.figures(share, now))
-}
-
-func (b bar) html(share float64, now time.Time) string {
-	return fmt.Sprintf(`<label>%s <progress max="100" value="%d"></progress></label> %s`,
-		html.EscapeString(b.label), int(100*share), html.EscapeString(b.figures(share, now)))
-}
-
-// figures tells how far the work is and, once a tenth is done, how long it will last
-// at that pace.
-func (b bar) figures(share float64, now time.Time) string {
-	text := fmt.Sprintf("%d %%", int(100*share))
+// left is how long the work will last at its pace, once a tenth is done; 0 before.
+func (b bar) left(share float64, now time.Time) time.Duration {
 	if share < 0.1 {
-		return text
+		return 0
 	}
-	left := time.Duration(float64(now.Sub(b.since)) * (1 - share) / share).Round(time.Second)
-	return text + ", about " + left.String() + " left"
+	return time.Duration(float64(now.Sub(b.since)) * (1 - share) / share)
 }

@@ -93,7 +93,7 @@ func TestProgressOfAnInterruptedCell(t *testing.T) {
 		if published = append(published, m); len(published) == 1 {
 			time.AfterFunc(time.Second, k.interruptCell)
 		}
-		if !strings.Contains(m.content, `work \u0026amp; more`) && m.kind != "clear_output" && m.kind != "error" {
+		if !strings.Contains(m.content, `work \u0026 more`) && m.kind != "clear_output" && m.kind != "error" {
 			t.Errorf("got %s", m.content)
 		}
 	}

@@ -2,9 +2,6 @@ package kernel
 
 import (
 	"context"
-	"encoding/json"
-	"log/slog"
-	"strings"
 	"sync"
 )
 
@@ -47,10 +44,13 @@ func (p *publisher) close() {
 }
 
 func (p *publisher) Stream(name, text string) {
-	if text == "" {
+	k, r := p.kernel, p.request
+	if name != "stderr" {
+		name = "stdout"
+	}
+	if text = k.door.Stream(name, text); text == "" {
 		return
 	}
-	k, r := p.kernel, p.request
 	p.when(func() {
 		h := k.composer.header("stream")
 		k.iopub.stream("stream", r.id, name, text, func(text string) [][]byte {
@@ -77,7 +77,7 @@ func transient(id string) fields {
 }
 
 func (p *publisher) data(kind string, d Data, content fields) {
-	data, metadata := bundle(d)
+	data, metadata := p.kernel.bundle(d)
 	if len(data) == 0 {
 		return
 	}
@@ -89,7 +89,7 @@ func (p *publisher) data(kind string, d Data, content fields) {
 const maxPages = 16
 
 func (p *publisher) Page(d Data) {
-	data, _ := bundle(d)
+	data, _ := p.kernel.bundle(d)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(data) > 0 && !p.closed && len(p.pages) < maxPages {
@@ -102,37 +102,6 @@ func (p *publisher) payload() []fields {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return append([]fields{}, p.pages...)
-}
-
-// bundle makes the data and metadata members of a message, none of them nil.
-func bundle(d Data) (data, metadata fields) {
-	if d == nil {
-		return fields{}, fields{}
-	}
-	if metadata = d.Metadata(); metadata == nil {
-		metadata = fields{}
-	}
-	return representations(d.MIME()), metadata
-}
-
-// representations makes the data member of an output. JSON is sent as a value.
-func representations(texts map[string]string) fields {
-	data := fields{}
-	for mime, text := range texts {
-		switch {
-		case !isJSON(mime):
-			data[mime] = text
-		case json.Valid([]byte(text)):
-			data[mime] = json.RawMessage(text)
-		default:
-			slog.Error("a representation was left out: its text is not JSON", "mime", mime)
-		}
-	}
-	return data
-}
-
-func isJSON(mime string) bool {
-	return mime == "application/json" || strings.HasSuffix(mime, "+json")
 }
 
 func (p *publisher) Clear(wait bool) {

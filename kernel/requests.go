@@ -209,7 +209,7 @@ func (k *kernel) inspect(r *request) (fields, error) {
 	if err != nil {
 		return nil, err
 	}
-	data, metadata := bundle(found)
+	data, metadata := k.bundle(found)
 	return fields{"status": "ok", "found": len(data) > 0, "data": data, "metadata": metadata}, nil
 }
 

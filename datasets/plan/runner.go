@@ -9,6 +9,14 @@ type Runner interface {
 	Show(*Node) error
 }
 
+// Teller is a Runner that takes words and values of a cell's own, too.
+type Teller interface {
+	// Tell displays Markdown.
+	Tell(markdown string) error
+	// Display displays values as the last expression of a cell is displayed.
+	Display(values []any) error
+}
+
 var runner Runner
 
 // Connect names the runner of this process. Without one, Run and Show fail.
@@ -30,4 +38,20 @@ func Show(n *Node) error {
 		return errNoRunner
 	}
 	return runner.Show(n)
+}
+
+// Tell displays Markdown.
+func Tell(markdown string) error {
+	if t, ok := runner.(Teller); ok {
+		return t.Tell(markdown)
+	}
+	return errNoRunner
+}
+
+// Display displays values.
+func Display(values []any) error {
+	if t, ok := runner.(Teller); ok {
+		return t.Display(values)
+	}
+	return errNoRunner
 }

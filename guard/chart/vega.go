@@ -66,7 +66,7 @@ func (v *vega) spec() object {
 		"background":  paper,
 		"padding":     12,
 		"data":        object{"values": v.rows},
-		"usermeta":    object{"embedOptions": object{"actions": false}},
+		"usermeta":    object{"embedOptions": object{"actions": false, "ast": true, "renderer": "svg"}},
 		"config":      vegaConfig,
 	}
 	if note := v.note(); v.title != "" || note != "" {

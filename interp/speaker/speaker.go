@@ -245,6 +245,25 @@ func (s *speaker) Show(n *plan.Node) error {
 	return err
 }
 
+// Tell implements plan.Teller.
+func (s *speaker) Tell(markdown string) error {
+	s.send(Event{Text: &Text{Plain: markdown, Markdown: true, Last: s.last}})
+	return nil
+}
+
+// Display implements plan.Teller. It is called by the cell's code, which Protect
+// guards already.
+func (s *speaker) Display(values []any) error {
+	for _, v := range values {
+		if shown, ok := v.(interface{ Show() }); ok && inVocabulary(v) {
+			shown.Show()
+			continue
+		}
+		s.send(Event{Text: &Text{Plain: text(v, func(v any) string { return fmt.Sprint(v) })}})
+	}
+	return nil
+}
+
 func (s *speaker) ask(a Ask) (*plan.Result, error) {
 	s.send(Event{Ask: &a})
 	answer := <-s.answers
@@ -274,31 +293,35 @@ func (s *speaker) display(values []any) error {
 			}
 			continue
 		}
-		line, err := s.text(v)
+		var err error
+		line := text(v, func(v any) (out string) {
+			out, err = s.exec.Text(v)
+			return out
+		})
 		if err != nil {
 			return err
 		}
 		lines = append(lines, line)
 	}
 	if len(lines) > 0 {
-		s.send(Event{Text: &Text{strings.Join(lines, "\n")}})
+		s.send(Event{Text: &Text{Plain: strings.Join(lines, "\n"), Last: true}})
 	}
 	return nil
 }
 
 func inVocabulary(v any) bool { return reflect.TypeOf(v).PkgPath() == "weir/datasets" }
 
-// text is a value as a notebook shows it.
-func (s *speaker) text(v any) (string, error) {
+// text is a value as a notebook shows it, and as print does where that is not special.
+func text(v any, print func(any) string) string {
 	switch v := v.(type) {
 	case nil:
-		return "nil", nil
+		return "nil"
 	case string:
-		return fmt.Sprintf("%q", v), nil
+		return fmt.Sprintf("%q", v)
 	case float64:
 		if v == math.Trunc(v) && math.Abs(v) < 1e15 {
-			return fmt.Sprintf("%.1f", v), nil
+			return fmt.Sprintf("%.1f", v)
 		}
 	}
-	return s.exec.Text(v)
+	return print(v)
 }

@@ -70,9 +70,12 @@ type Ask struct {
 	Last bool            `json:"last,omitempty"`
 }
 
-// Text is the value of the cell's last expression in the speaker's own words.
+// Text is a value in the speaker's own words: with Last that of the cell's last
+// expression, otherwise one that the cell displays before its end.
 type Text struct {
-	Plain string `json:"plain"`
+	Plain    string `json:"plain"`
+	Markdown bool   `json:"markdown,omitempty"` // it is to be shown as such
+	Last     bool   `json:"last,omitempty"`
 }
 
 // Done ends a cell.
