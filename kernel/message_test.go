@@ -97,16 +97,18 @@ func TestReplay(t *testing.T) {
 
 // The memory is bounded, and what has no right signature does not get into it.
 func TestReplayMemory(t *testing.T) {
+	const room = 1 << 16
 	s := testSigner()
-	for i := range 2*replayMemory + 10 {
+	s.replays.room = room
+	for i := range 2*room + 10 {
 		if !s.replays.admit([32]byte{byte(i), byte(i >> 8), byte(i >> 16)}) {
 			t.Fatal("admitted once, refused")
 		}
 	}
-	if len(s.replays.seen) != replayMemory || len(s.replays.ring) != replayMemory {
+	if len(s.replays.seen) != room || len(s.replays.ring) != room {
 		t.Errorf("remembers %d in %d", len(s.replays.seen), len(s.replays.ring))
 	}
-	last := 2*replayMemory + 9
+	last := 2*room + 9
 	if s.replays.admit([32]byte{byte(last), byte(last >> 8), byte(last >> 16)}) {
 		t.Error("the latest was forgotten")
 	}
@@ -115,6 +117,21 @@ func TestReplayMemory(t *testing.T) {
 	frames[1] = bytes.Repeat([]byte("a"), 64)
 	if parseRequest(frames, s); len(s.replays.seen) != 0 {
 		t.Error("a wrong signature is remembered")
+	}
+}
+
+// What was overheard stays refused after as many messages as a day of work has.
+func TestReplayAfterManyMessages(t *testing.T) {
+	s := testSigner()
+	frames := wire(goodHeader, `{}`, `{}`, `{}`)
+	if _, err := parseRequest(frames, s); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 500_000 {
+		s.replays.admit([32]byte{byte(i), byte(i >> 8), byte(i >> 16)})
+	}
+	if _, err := parseRequest(frames, s); err != errReplay {
+		t.Errorf("again: %v", err)
 	}
 }
 

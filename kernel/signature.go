@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -45,34 +46,43 @@ func (s *signer) check(signature []byte, parts [][]byte) error {
 	return nil
 }
 
-// replayMemory is how many signatures are remembered, as many as jupyter_client
-// does.
-const replayMemory = 1 << 16
+// replayMemory is how many signatures are remembered: at ten messages a second, those of
+// five days. Who has overheard a message can send it again when it is forgotten; with the
+// 65,536 of jupyter_client that was after an hour of busy cells.
+const replayMemory = 1 << 22
+
+// prefix is the beginning of a signature. Two signatures have the same one with a
+// probability of 2⁻⁶⁴, and nobody without the key can look for such.
+type prefix [8]byte
 
 // replays remembers the latest signatures. Only right ones get in, so that nobody
 // without the key can make it forget.
 type replays struct {
+	room int // how many are remembered, 0 for replayMemory
+
 	mu   sync.Mutex
-	seen map[[sha256.Size]byte]struct{}
-	ring [][sha256.Size]byte
+	seen map[prefix]struct{}
+	ring []prefix
 	next int
 }
 
-func (r *replays) admit(s [sha256.Size]byte) bool {
+func (r *replays) admit(signature [sha256.Size]byte) bool {
+	s := prefix(signature[:])
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if _, again := r.seen[s]; again {
 		return false
 	}
 	if r.seen == nil {
-		r.seen = map[[sha256.Size]byte]struct{}{}
+		r.seen = map[prefix]struct{}{}
 	}
-	if len(r.ring) < replayMemory {
+	room := cmp.Or(r.room, replayMemory)
+	if len(r.ring) < room {
 		r.ring = append(r.ring, s)
 	} else {
 		delete(r.seen, r.ring[r.next])
 		r.ring[r.next] = s
-		r.next = (r.next + 1) % replayMemory
+		r.next = (r.next + 1) % room
 	}
 	r.seen[s] = struct{}{}
 	return true
