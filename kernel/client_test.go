@@ -88,7 +88,7 @@ func (c *client) dial(port int, kind zmq4.SocketType) *zmq4.Conn {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	conn.SetDeadline(time.Now().Add(time.Minute + soakTime()))
+	conn.SetDeadline(time.Now().Add(time.Minute + lasts(5*time.Second)))
 	return z
 }
 

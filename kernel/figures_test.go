@@ -5,7 +5,6 @@ package kernel
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"slices"
 	"testing"
 	"time"
@@ -106,17 +105,15 @@ func enough(calls int) func(int) bool {
 }
 
 func fuzzFigure(t *testing.T) {
-	lasts := 10 * time.Second
-	if os.Getenv("LONG") != "" {
-		lasts = time.Hour
-	}
+	lasts := lasts(10 * time.Second)
 	visits := fuzzWire(t, time.Now().Add(lasts))
 	figure("kernel/wire_fuzzed", visits, fmt.Sprintf("visits_in_%v_and_no_panic_or_lost_cell", lasts), ">=1000", visits >= 1000 && !t.Failed())
 }
 
 func soakFigure(t *testing.T) {
-	s := soak(t, time.Now().Add(soakTime()))
-	what := fmt.Sprintf("%d_cells;%d_interrupts;%d_crashes;%d_restarts;%v", s.cells, s.interrupts, s.crashes, s.restarts, soakTime())
+	lasts := lasts(5 * time.Second)
+	s := soak(t, time.Now().Add(lasts))
+	what := fmt.Sprintf("%d_cells;%d_interrupts;%d_crashes;%d_restarts;%v", s.cells, s.interrupts, s.crashes, s.restarts, lasts)
 	figure("kernel/soak_memory", fmt.Sprintf("%.2f", growth(s.memory)), "x_of_its_second_quarter;"+what, "<=1.1", growth(s.memory) <= 1.1 && !t.Failed())
 	grown := slices.Max(s.descriptors) - s.descriptors[0]
 	figure("kernel/soak_descriptors", grown, "more_than_at_first", "<=2", grown <= 2)

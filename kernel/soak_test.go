@@ -113,12 +113,12 @@ func growth(values []int) float64 {
 	return quarter(3) / quarter(1)
 }
 
-// The soak lasts five seconds, with LONG set an hour.
+// The soak lasts five seconds, with LONG set an hour, or as long as it says ("40m").
 func TestSoak(t *testing.T) {
 	if _, err := os.Stat("/proc/self/statm"); err != nil {
 		t.Skip("/proc/self/statm is not here")
 	}
-	s := soak(t, time.Now().Add(soakTime()))
+	s := soak(t, time.Now().Add(lasts(5*time.Second)))
 	if g := growth(s.memory); g > 1.25 {
 		t.Errorf("memory grew to %.2f of what it was: %v", g, s.memory)
 	}
@@ -129,9 +129,14 @@ func TestSoak(t *testing.T) {
 		s.memory[len(s.memory)-1]>>20, growth(s.memory))
 }
 
-func soakTime() time.Duration {
-	if os.Getenv("LONG") != "" {
+// lasts is how long a test that has a longer form lasts.
+func lasts(shortly time.Duration) time.Duration {
+	long := os.Getenv("LONG")
+	if d, err := time.ParseDuration(long); err == nil {
+		return d
+	}
+	if long != "" {
 		return time.Hour
 	}
-	return 5 * time.Second
+	return shortly
 }
