@@ -3,6 +3,7 @@ package kernel
 import (
 	"encoding/json"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -40,6 +41,67 @@ func TestLab(t *testing.T) {
 			var s scenes
 			lab(t, &s, "work", theme)
 			s.check(t)
+		})
+	}
+}
+
+// drawn is a chart as lab.py saw it.
+type drawn struct {
+	Vega, Marks, Menus, Errors int
+	Texts, Alt                 []string
+}
+
+// Results are shown under a strict content security policy as they are meant: tables and
+// refusals that can be read in both themes, charts by Vega-Lite with hidden numbers and
+// a text in their place, Markdown that leads nowhere.
+func TestLabShows(t *testing.T) {
+	t.Parallel()
+	themes := []string{"dark"}
+	if os.Getenv("LONG") != "" {
+		themes = append(themes, "light")
+	}
+	for _, theme := range themes {
+		t.Run(theme, func(t *testing.T) {
+			var s struct {
+				Table struct {
+					Hidden   int
+					Captions []string
+					Contrast float64
+				}
+				Charts  map[string]drawn
+				Refusal struct {
+					Says     string
+					Terms    []string
+					Tables   int
+					Contrast float64
+				}
+				Words struct {
+					Headings      []string
+					Links, Tables int
+					Says, Policy  string
+				}
+			}
+			lab(t, &s, "show", theme)
+			const legible = 4.5 // WCAG 2.2, 1.4.3, level AA
+			if s.Table.Hidden == 0 || len(s.Table.Captions) != 1 || s.Table.Contrast < legible {
+				t.Errorf("table: %+v", s.Table)
+			}
+			for name, says := range map[string]string{"bars": "Bar chart", "heat": "Heat map", "box": "Box plot"} {
+				c := s.Charts[name]
+				if c.Vega != 1 || c.Marks < 20 || c.Menus != 0 || c.Errors != 0 || len(c.Alt) != 1 || !strings.HasPrefix(c.Alt[0], says) {
+					t.Errorf("%s: %+v", name, c)
+				}
+			}
+			if bars := s.Charts["bars"]; !slices.Contains(bars.Texts, "hidden") || !strings.Contains(strings.Join(bars.Alt, ""), "numbers are hidden") {
+				t.Errorf("hidden bars: %+v", bars)
+			}
+			if r := s.Refusal; !strings.Contains(r.Says, "Refused: rows of participants") || !slices.Equal(r.Terms, []string{"Rule", "Instead"}) || r.Tables != 2 ||
+				!strings.Contains(r.Says, "Synthetic rows") || !strings.Contains(r.Says, "of no participant") || r.Contrast < legible {
+				t.Errorf("refusal: %+v", r)
+			}
+			if w := s.Words; !slices.Equal(w.Headings, []string{"A heading"}) || w.Links != 0 || w.Tables != 1 || !strings.Contains(w.Says, "no link") || !strings.Contains(w.Policy, "1 to 20 participants") {
+				t.Errorf("words: %+v", w)
+			}
 		})
 	}
 }

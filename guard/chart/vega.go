@@ -306,6 +306,7 @@ func (v *vega) boxes() {
 
 func (v *vega) heat() {
 	s, rows := v.scale(false), v.keys[1]
+	v.w = math.Round(v.w * 0.8) // the rows' labels and the legend stand beside it
 	v.h = rowHeight(rows) * float64(len(rows.labels))
 	v.share()
 	delete(v.shared, "xOffset")

@@ -2,7 +2,7 @@
 
 usage: lab.py WHAT PICTURES THEME
 
-WHAT is "work" or "help", PICTURES is a folder for screenshots, THEME is "light" or
+WHAT is "work", "help" or "show", PICTURES is a folder for screenshots, THEME is "light" or
 "dark". The browser is $WEIR_CHROMIUM, and JUPYTER_PATH must lead to the kernelspec of
 weir. Prints what was seen, as JSON: a member for each scene.
 """
@@ -43,6 +43,17 @@ CELLS = {
         "half := func(n int) int { return 10 / n }\nfmt.Println(half(2))\nhalf(0)",
         'wrong := "a" + 1\nmissing()',
     ],
+    "show": [
+        'cdr := ds.Open("synthetic")\nsex, race := cdr.SexAtBirth(), cdr.Race()\nage := cdr.Age().Bands(30, 45, 65)\n'
+        'diabetes := cdr.Cohort("type 2 diabetes").Include(cdr.Condition(201826).Descendants())',
+        "cdr.Everyone().By(race, sex).WithTotals().Count()",
+        "diabetes.By(race, age).Count().Bar().Title(\"Type 2 diabetes by race and age\")",
+        "cdr.Everyone().Crosstab(race, age).Heatmap()",
+        "hba1c := cdr.Measurement(3004410).Unit(\"%\").Last().Value()\ncdr.Everyone().By(sex, age).Summarise(hba1c.Box()).BoxPlot()",
+        "cdr.Everyone().Frame(sex, hba1c, age).Head(4)",
+        "ds.Display(21, \"text\")\nds.Markdown(\"## A heading\\n\\nSome **words**, [no link](http://localhost/) and no ![picture](http://localhost/x.png).\\n\\n| a | b |\\n|--|--:|\\n| x | 1 |\")",
+        "%policy",
+    ],
     "help": ["for { }", "fmt.Sprint", "fmt.Println", "%help"],
 }
 notebook = nbformat.v4.new_notebook(
@@ -50,9 +61,14 @@ notebook = nbformat.v4.new_notebook(
     metadata={"kernelspec": {"name": "weir", "display_name": "weir (Go)", "language": "go"}})
 nbformat.write(notebook, root + "/work.ipynb")
 
+# Outputs are shown under the policy of a locked-down server: nothing from elsewhere.
+POLICY = ("default-src 'self'; script-src 'self' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
+          "connect-src 'self'; frame-src 'self' blob:; worker-src 'self' blob:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'")
+headers = {"headers": {"Content-Security-Policy": POLICY}} if what == "show" else {}
+
 server = subprocess.Popen(
     [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}", "--ServerApp.port_retries=0",
-     f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={root}"],
+     f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={root}", f"--ServerApp.tornado_settings={headers}"],
     env={**os.environ, "XDG_DATA_HOME": root + "/data", "JUPYTER_CONFIG_DIR": root + "/config",
          "JUPYTERLAB_SETTINGS_DIR": root + "/settings", "JUPYTERLAB_WORKSPACES_DIR": root + "/workspaces"},
     stdout=sys.stderr, stderr=sys.stderr)
@@ -211,6 +227,67 @@ def restart(lab):
     return {"forgotten": forgotten, "again": lab.run(3)}
 
 
+def shown(lab, n, name):
+    """Runs a cell and keeps a picture of it."""
+    lab.run(n)
+    lab.page.wait_for_timeout(1500)
+    lab.page.keyboard.press("Escape")
+    cell = lab.cell(n)
+    cell.scroll_into_view_if_needed()
+    lab.page.wait_for_timeout(500)
+    cell.screenshot(path=os.path.join(pictures, f"kernel-{name}-{theme}.png"))
+    return cell.locator(".jp-OutputArea").first
+
+
+def contrasts(area, selector):
+    """The least contrast of texts with what they stand on (WCAG 2.2, 1.4.3)."""
+    return area.locator(selector).evaluate_all("""elements => {
+        const parse = c => { const m = c.match(/[\\d.]+/g).map(Number); return m.length < 4 ? [...m, 1] : m };
+        const light = c => { const [r, g, b] = c.slice(0, 3).map(v => { v /= 255; return v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4 });
+            return .2126 * r + .7152 * g + .0722 * b };
+        return Math.min(...elements.map(e => {
+            let on = e, c;
+            do { c = parse(getComputedStyle(on).backgroundColor); on = on.parentElement } while (on && c[3] === 0);
+            const [a, b] = [light(parse(getComputedStyle(e).color)), light(c)].sort((x, y) => y - x);
+            return (a + .05) / (b + .05) })) }""")
+
+
+def table(lab):
+    """A table with hidden numbers."""
+    lab.run(0)
+    area = shown(lab, 1, "table")
+    return {"hidden": area.locator("td[title] em").count(), "captions": area.locator("caption").all_inner_texts(), "contrast": contrasts(area, "td, th, em, small, caption")}
+
+
+def charts(lab):
+    """Charts are drawn by Vega-Lite, say what they show, and show hidden numbers as hidden."""
+    seen = {}
+    for n, name in ((2, "bars"), (3, "heat"), (4, "box")):
+        area = shown(lab, n, name)
+        seen[name] = {
+            "vega": area.locator(".vega-embed svg").count(),
+            "marks": area.locator(".vega-embed svg path, .vega-embed svg rect").count(),
+            "texts": area.locator(".vega-embed svg text").all_text_contents(),
+            "alt": area.locator("[role=graphics-document], .vega-embed").evaluate_all("es => es.map(e => e.getAttribute('aria-label')).filter(Boolean)"),
+            "menus": area.locator(".vega-actions, details").count(),
+            "errors": area.locator(".jp-mod-error, .jp-RenderedText[data-mime-type*=error]").count(),
+        }
+    return seen
+
+
+def refusal(lab):
+    """A refusal says rule and way out, and shows invented rows."""
+    area = shown(lab, 5, "refusal")
+    return {"says": area.inner_text(), "terms": area.locator("dt").all_inner_texts(), "tables": area.locator("table").count(), "contrast": contrasts(area, "p, dt, dd, td, th, small, caption")}
+
+
+def words(lab):
+    """Markdown is shown, and leads nowhere."""
+    area = shown(lab, 6, "words")
+    policy = shown(lab, 7, "policy")
+    return {"headings": area.locator("h2").all_inner_texts(), "links": area.locator("a, img").count(), "tables": area.locator("table").count(), "says": area.inner_text(), "policy": policy.inner_text()}
+
+
 try:
     await_server()
     with sync_playwright() as p:
@@ -218,7 +295,7 @@ try:
             executable_path=os.environ["WEIR_CHROMIUM"],
             args=["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"])
         lab = Lab(browser.new_page(viewport={"width": 1280, "height": 1400}))
-        scenes = {"work": (progress, interrupt, errors, console, restart), "help": (complete, inspect, page)}
+        scenes = {"work": (progress, interrupt, errors, console, restart), "help": (complete, inspect, page), "show": (table, charts, refusal, words)}
         json.dump({scene.__name__: scene(lab) for scene in scenes[what]}, sys.stdout)
         browser.close()
 finally:
