@@ -47,6 +47,9 @@ func New() *Compiler {
 
 // Reset forgets every cell: the process that ran them is gone.
 func (c *Compiler) Reset() {
+	if c.importer != nil {
+		c.importer.forget()
+	}
 	c.fset = token.NewFileSet()
 	c.importer = newImporter(c.fset)
 	c.live = map[string]*global{}

@@ -38,6 +38,16 @@ func SourceOf(p *types.Package) *Source {
 	return sources.of[p]
 }
 
+// forget lets go of the sources that an importer has read, which are as large as
+// what a notebook's cells make.
+func (im *importer) forget() {
+	sources.Lock()
+	defer sources.Unlock()
+	for _, p := range im.loaded {
+		delete(sources.of, p)
+	}
+}
+
 // generic checks such a package.
 func (im *importer) generic(path string) (*types.Package, error) {
 	archive, err := sourceText(path)
