@@ -336,6 +336,21 @@ func TestVet(t *testing.T) {
 	}
 }
 
+// A chart's signature holds when a notebook has written its JSON in another way, and not
+// when a number in it is another one.
+func TestHashOfJSON(t *testing.T) {
+	hash := func(text string) string { return hashes(map[string]string{mimeVega: text})[mimeVega] }
+	signed := hash(`{"data":{"values":[{"x":"a","y":1204.5}]},"width":600}`)
+	if hash("{\n \"width\": 600.0,\n \"data\": {\"values\": [{\"y\": 1.2045e3, \"x\": \"\\u0061\"}]}}") != signed {
+		t.Error("the same value has another hash")
+	}
+	for _, other := range []string{`{"data":{"values":[{"x":"a","y":1204}]},"width":600}`, `{"data":{"values":[{"x":"a","y":1204.5}]}}`, `x`} {
+		if hash(other) == signed {
+			t.Errorf("%s has the same hash", other)
+		}
+	}
+}
+
 // FuzzDoor: whatever is said, what leaves is UTF-8 without what a terminal obeys, HTML
 // is inert, and neither changes when it passes again.
 func FuzzDoor(f *testing.F) {

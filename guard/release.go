@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"strings"
 
 	"weir/datasets/plan"
 	"weir/guard/ledger"
@@ -65,7 +66,7 @@ type Statement struct {
 	Version    string            `json:"policy_version"`
 	Seq        int64             `json:"seq"`   // of the ledger's entry
 	Entry      string            `json:"entry"` // its hash
-	MIME       map[string]string `json:"mime"`  // SHA-256 of each representation
+	MIME       map[string]string `json:"mime"`  // SHA-256 of each representation, JSON without white space and its names in order
 }
 
 const signaturePrefix = "weir release v1\n"
@@ -107,10 +108,27 @@ func Verify(public ed25519.PublicKey, statement, signature string, mime map[stri
 func hashes(mime map[string]string) map[string]string {
 	out := make(map[string]string, len(mime))
 	for k, v := range mime {
+		if strings.HasSuffix(k, "+json") {
+			v = canonical(v)
+		}
 		h := sha256.Sum256([]byte(v))
 		out[k] = hex.EncodeToString(h[:])
 	}
 	return out
+}
+
+// canonical is JSON without white space, its names in order: a notebook keeps the value
+// and not the text.
+func canonical(text string) string {
+	var v any
+	if err := json.Unmarshal([]byte(text), &v); err != nil {
+		return text
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		return text
+	}
+	return string(b)
 }
 
 // Text is words: of a cell, of who wrote it, or of weir itself. It holds no data: the
