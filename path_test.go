@@ -171,10 +171,35 @@ func jupyter(t testing.TB, script string, args ...string) []byte {
 }
 
 type output struct {
-	Type string            `json:"output_type"`
-	Text string            `json:"text"`
-	Data map[string]string `json:"data"`
-	Name string            `json:"ename"`
+	Type string `json:"output_type"`
+	Text string `json:"text"`
+	Data texts  `json:"data"`
+	Name string `json:"ename"`
+}
+
+// texts are representations by MIME type, each as one string; JSON stays JSON.
+type texts map[string]string
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (t *texts) UnmarshalJSON(b []byte) error {
+	var raw map[string]json.RawMessage
+	if err := json.Unmarshal(b, &raw); err != nil {
+		return err
+	}
+	*t = texts{}
+	for mime, v := range raw {
+		var lines []string
+		var text string
+		switch {
+		case json.Unmarshal(v, &lines) == nil:
+			(*t)[mime] = strings.Join(lines, "")
+		case json.Unmarshal(v, &text) == nil:
+			(*t)[mime] = text
+		default:
+			(*t)[mime] = string(v)
+		}
+	}
+	return nil
 }
 
 // tablesOf reads the tables of an output's HTML as rows of texts.
@@ -605,8 +630,8 @@ func outputsOf(t testing.TB, path string) []output {
 	var nb struct {
 		Cells []struct {
 			Outputs []struct {
-				Type string                     `json:"output_type"`
-				Data map[string]json.RawMessage `json:"data"`
+				Type string `json:"output_type"`
+				Data texts  `json:"data"`
 			}
 		}
 	}
@@ -616,16 +641,7 @@ func outputsOf(t testing.TB, path string) []output {
 	var out []output
 	for _, c := range nb.Cells {
 		for _, o := range c.Outputs {
-			one := output{Type: o.Type, Data: map[string]string{}}
-			for mime, raw := range o.Data {
-				var lines []string
-				if json.Unmarshal(raw, &lines) == nil {
-					one.Data[mime] = strings.Join(lines, "")
-				} else {
-					one.Data[mime] = string(raw)
-				}
-			}
-			out = append(out, one)
+			out = append(out, output{Type: o.Type, Data: o.Data})
 		}
 	}
 	return out
