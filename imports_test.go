@@ -25,6 +25,8 @@ var policy = map[string][]string{
 	"weir/guard":              {"weir/guard/...", "weir/datasets/plan", "weir/datasets/tally"},
 	"weir/guard/rules":        {"weir/datasets/plan", "weir/datasets/tally"},
 	"weir/guard/audit":        {},
+	"weir/guard/certificate":  {},
+	"weir/guard/completion":   {"weir/guard/certificate"},
 	"weir/guard/chart":        {"weir/datasets/plan"},
 	"weir/guard/ledger":       {},
 	"weir/guard/review":       {"weir/guard/ledger"},

@@ -146,16 +146,32 @@ func (h *History) enrol(ids []int64) error {
 	if own {
 		h.of = nil
 	}
-	if len(fresh) == 0 {
+	if len(fresh) > 0 {
+		item := binary.AppendUvarint([]byte{'p'}, uint64(len(fresh)))
+		for _, id := range fresh {
+			item = binary.LittleEndian.AppendUint64(item, uint64(id))
+		}
+		h.people += len(fresh)
+		h.audit.Grow(h.people)
+		if err := h.record(item); err != nil {
+			return err
+		}
+	}
+	return h.enrolAll(len(ids))
+}
+
+// enrolAll remembers that it is known how many participants a repository has.
+func (h *History) enrolAll(participants int) error {
+	all := make([]int32, participants)
+	for i := range all {
+		all[i] = int32(i)
+	}
+	everyone := h.set(all)
+	if participants == 0 || h.audit.Shown(everyone) {
 		return nil
 	}
-	item := binary.AppendUvarint([]byte{'p'}, uint64(len(fresh)))
-	for _, id := range fresh {
-		item = binary.LittleEndian.AppendUint64(item, uint64(id))
-	}
-	h.people += len(fresh)
-	h.audit.Grow(h.people)
-	return h.record(item)
+	h.audit.Recall([]audit.Fact{{Set: everyone}})
+	return h.record(everyone.Append([]byte{'f', 0}))
 }
 
 // set is a set of participants of the repository.
