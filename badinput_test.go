@@ -24,7 +24,12 @@ func newSite(t *testing.T) site {
 
 func (s site) configure(t testing.TB, tier, more string) {
 	t.Helper()
-	text := fmt.Sprintf("repository = %q\ntier = %q\nledger = %q\nkey = %q\nconduct = \"1\"\n%s%s", s.repository, tier, s.ledger, filepath.Join(s.dir, "key.pem"), more, accessFor(os.Getuid()))
+	text := fmt.Sprintf("repository = %q\ntier = %q\nledger = %q\nkey = %q\nconduct = \"1\"\n", s.repository, tier, s.ledger, filepath.Join(s.dir, "key.pem"))
+	if strings.HasPrefix(more, "[") { // tables come last
+		text += accessFor(os.Getuid()) + more
+	} else {
+		text += more + accessFor(os.Getuid())
+	}
 	if err := os.WriteFile(s.config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

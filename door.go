@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"time"
+	"weir/guard/ledger"
 
 	"weir/guard"
 	"weir/kernel"
@@ -31,7 +32,7 @@ func newDoor() *guard.Door {
 // tripped writes down that identifiers stood in a text, and not which.
 func (h *host) tripped(identifiers int) {
 	slog.Error("a text was withheld: participants' identifiers seem to stand in it", "identifiers", identifiers)
-	if _, err := h.ledger.Append("tripwire", map[string]any{"session": h.id, "identifiers": identifiers}); err != nil {
+	if _, err := h.ledger.Append(ledger.Tripwire, map[string]any{"session": h.id, "identifiers": identifiers}); err != nil {
 		slog.Error("the ledger has no entry of it", "reason", fmt.Sprint(err))
 	}
 }

@@ -66,6 +66,7 @@ func askAll(t testing.TB, c config, r *rand.Rand, questions int) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.batch = true
 	defer s.Close()
 	for i := range questions + 1 {
 		code := `cdr := ds.Open("synthetic")`
@@ -200,27 +201,37 @@ func TestException(t *testing.T) {
 	}
 	output, key := filepath.Join(s.dir, "x.txt"), func(who string) string { return filepath.Join(s.dir, who+".pem") }
 	const reason, a, b = "a rare group is needed for a safety report", "A. Okafor", "B. Lindqvist"
-	run(3, "rows", "request", "5", "--reason", reason, "--by", "t.adeyemi")
-	run(3, "no such request", "release", "4", "-o", output)
-	run(0, "request 8 is recorded", "request", "4", "--reason", reason, "--by", "t.adeyemi")
-	run(3, "0 of 2", "release", "8", "-o", output)
-	run(3, "signature", "grant", "8", "--reviewer", b, "--key", key(a))
-	run(0, "1 of 2", "grant", "8", "--reviewer", a, "--key", key(a))
-	run(3, "before", "grant", "8", "--reviewer", a, "--key", key(a))
-	run(3, "1 of 2", "release", "8", "-o", output)
+	first := func(kind string) string { // its number
+		var v struct{ Seq int64 }
+		line, _, _ := strings.Cut(run(0, "", "show", "--json", "--kind", kind), "\n")
+		if err := json.Unmarshal([]byte(line), &v); err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+		return fmt.Sprint(v.Seq)
+	}
+	table := first("release")
+	run(3, "rows", "request", first("refusal"), "--reason", reason, "--by", "t.adeyemi")
+	run(3, "no such request", "release", table, "-o", output)
+	run(0, " is recorded", "request", table, "--reason", reason, "--by", "t.adeyemi")
+	request := first("request")
+	run(3, "0 of 2", "release", request, "-o", output)
+	run(3, "signature", "grant", request, "--reviewer", b, "--key", key(a))
+	run(0, "1 of 2", "grant", request, "--reviewer", a, "--key", key(a))
+	run(3, "before", "grant", request, "--reviewer", a, "--key", key(a))
+	run(3, "1 of 2", "release", request, "-o", output)
 	statement := filepath.Join(s.dir, "statement")
-	if err := os.WriteFile(statement, []byte(run(0, "weir grant 1", "grant", "8", "--reviewer", b, "--statement")), 0o600); err != nil {
+	if err := os.WriteFile(statement, []byte(run(0, "weir grant 1", "grant", request, "--reviewer", b, "--statement")), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	signature := strings.TrimSpace(run(0, "", "sign", statement, "--key", key(b)))
-	run(0, "2 of 2", "grant", "8", "--reviewer", b, "--signature", signature)
-	before := run(0, "hidden", "show", "4")
-	run(0, "1 outputs", "release", "8", "-o", output)
+	run(0, "2 of 2", "grant", request, "--reviewer", b, "--signature", signature)
+	before := run(0, "hidden", "show", table)
+	run(0, "1 outputs", "release", request, "-o", output)
 	text, err := os.ReadFile(output)
 	if err != nil || bytes.Contains(text, []byte("  hidden")) || !strings.Contains(before, "hidden") {
 		t.Errorf("the exception: %v\n%s", err, text)
 	}
-	run(3, "it was released", "release", "8", "-o", output+".txt")
+	run(3, "it was released", "release", request, "-o", output+".txt")
 	run(0, "decisions recomputed", "verify", "--replay")
 	for kind, n := range map[string]int{"denial": 7, "exception": 1, "grant": 2, "request": 1} {
 		if got := strings.Count(run(0, "", "show", "--json", "--kind", kind), "\n"); got != n {
@@ -262,6 +273,7 @@ func showAndTell(path string) {
 		fmt.Println("error", err)
 		return
 	}
+	s.batch = true // and so has confirmed the code of conduct
 	r := rand.New(rand.NewPCG(uint64(os.Getpid()), 1))
 	code := `cdr := ds.Open("synthetic")`
 	for i := 1; ; i++ {

@@ -469,20 +469,32 @@ func signingKey(path string) (ed25519.PrivateKey, error) {
 	return ed25519.NewKeyFromSeed(block.Bytes), nil
 }
 
+// newKey makes a key at path. Of several sessions that begin at once, one does.
 func newKey(path string) (ed25519.PrivateKey, error) {
 	seed := make([]byte, ed25519.SeedSize)
 	if _, err := rand.Read(seed); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := os.CreateTemp(dir, ".key-*") // 0600
 	if err != nil {
 		return nil, fmt.Errorf("the signing key cannot be made: %w", err)
 	}
+	defer os.Remove(f.Name())
 	err = pem.Encode(f, &pem.Block{Type: keyType, Bytes: seed})
-	return ed25519.NewKeyFromSeed(seed), errors.Join(err, f.Close())
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		err = os.Link(f.Name(), path)
+	}
+	if errors.Is(err, os.ErrExist) {
+		return signingKey(path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the signing key cannot be made: %w", err)
+	}
+	return ed25519.NewKeyFromSeed(seed), nil
 }
 
 // config is the configuration file:

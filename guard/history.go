@@ -228,13 +228,12 @@ func (h *History) locked(f func() error) error {
 		return fmt.Errorf("the history of releases cannot be locked: %w", err)
 	}
 	defer unix.Flock(int(h.file.Fd()), unix.LOCK_UN)
+	h.problem = errors.New("the history of releases was left in the middle of a question; restart the kernel")
 	err := h.catchUp()
 	if err == nil {
 		err = f()
 	}
-	if err != nil { // it may know of what the file does not
-		h.problem = err
-	}
+	h.problem = err // it may know of what the file does not
 	return err
 }
 

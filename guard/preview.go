@@ -109,7 +109,11 @@ func identities(columns []Marginal) []string {
 // preview is nil where nothing was released of any column.
 func (g *Guard) preview(n *plan.Node, columns []Marginal) *protected {
 	random := newRandom(n)
-	p := &protected{notes: []string{previewNote}, rows: make([]row, min(n.Int(0), previewRows))}
+	rows := previewRows
+	if n.Op() == "Head" {
+		rows = max(min(n.Int(0), previewRows), 0)
+	}
+	p := &protected{notes: []string{previewNote}, rows: make([]row, rows)}
 	seen := false
 	for _, c := range columns {
 		draw := g.drawing(c, random)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -383,16 +385,11 @@ func (r *running) answer(ctx context.Context, a *speaker.Ask) speaker.Answer {
 	if err != nil {
 		return speaker.Answer{Error: &speaker.Failure{Kind: speaker.Internal, Text: err.Error()}}
 	}
-	var result *plan.Result
-	if a.Show {
-		err = r.host.Show(ctx, n, a.Last)
-	} else {
-		result, err = r.host.Run(ctx, n)
-		if err == nil && result != nil && result.Schema != nil {
-			r.compiling.Lock()
-			r.compiler.Know(result.Schema)
-			r.compiling.Unlock()
-		}
+	result, err := r.ask(ctx, n, a)
+	if err == nil && result != nil && result.Schema != nil {
+		r.compiling.Lock()
+		r.compiler.Know(result.Schema)
+		r.compiling.Unlock()
 	}
 	var mistake *plan.Error
 	switch {
@@ -404,6 +401,34 @@ func (r *running) answer(ctx context.Context, a *speaker.Ask) speaker.Answer {
 		return speaker.Answer{Mistake: mistake}
 	}
 	return speaker.Answer{Error: &speaker.Failure{Kind: speaker.Internal, Text: err.Error()}}
+}
+
+// ask asks the host. The speaker waits for the answer, so that a panic is one, too;
+// what it says may be of the data, and is not told.
+func (r *running) ask(ctx context.Context, n *plan.Node, a *speaker.Ask) (result *plan.Result, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			slog.Error("a panic", "kind", fmt.Sprintf("%T", p), "plan", n.Op(), "at", places())
+			err = errors.New("an internal error; the kernel's log says more")
+		}
+	}()
+	if a.Show {
+		return nil, r.host.Show(ctx, n, a.Last)
+	}
+	return r.host.Run(ctx, n)
+}
+
+// places are those on the stack of who recovers from a panic, without arguments.
+func places() (out []string) {
+	pcs := make([]uintptr, 32)
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(4, pcs)])
+	for {
+		f, more := frames.Next()
+		out = append(out, fmt.Sprintf("%s:%d", f.Function, f.Line))
+		if !more {
+			return out
+		}
+	}
 }
 
 // death says how the speaker died, in words for an analyst. What the runtime wrote

@@ -223,3 +223,21 @@ func BenchmarkStart(b *testing.B) {
 		s.Close()
 	}
 }
+
+// broken is a host that panics.
+type broken struct{ transcript }
+
+func (*broken) Show(context.Context, *plan.Node, bool) error { panic("of the data") }
+
+// TestHostPanics: a panic beside the data is an error of the cell, without its
+// words, and the session goes on.
+func TestHostPanics(t *testing.T) {
+	s := start(t)
+	var f *Failure
+	if err := s.Run(t.Context(), 1, "kept := 1\nds.Repositories()", &broken{}); !errors.As(err, &f) || strings.Contains(f.Text, "of the data") {
+		t.Fatalf("%v", err)
+	}
+	if out, f := run(t, s, 2, "kept + 1"); out != "= 2\n" || f != nil {
+		t.Fatalf("afterwards: %q %+v", out, f)
+	}
+}

@@ -30,6 +30,9 @@
 //	grant      a reviewer grants it
 //	exception  the outputs of a request that two reviewers granted
 //	denial     an attempt that was refused
+//	denied     an attempt to open what is not open to a person (package access)
+//	conduct    a person confirms the code of conduct and the research purpose (package access)
+//	tripwire   a text was withheld because participants' identifiers stood in it; how many
 //	torn       what a crash left of an entry was found (written by this package)
 //	sealed     the file ends here (written by this package)
 //	continued  the file goes on from another (written by this package)

@@ -23,13 +23,16 @@ const (
 	Grant     = "grant"
 	Exception = "exception"
 	Denial    = "denial"
+	Denied    = "denied"
+	Conduct   = "conduct"
+	Tripwire  = "tripwire"
 	Torn      = "torn"
 	Sealed    = "sealed"
 	Continued = "continued"
 )
 
 // Kinds are all of them, in the order of the package comment.
-var Kinds = []string{Start, Policy, Access, Release, Refusal, Request, Grant, Exception, Denial, Torn, Sealed, Continued}
+var Kinds = []string{Start, Policy, Access, Release, Refusal, Request, Grant, Exception, Denial, Denied, Conduct, Tripwire, Torn, Sealed, Continued}
 
 // Entry is one event.
 type Entry struct {

@@ -40,7 +40,13 @@ type Event struct {
 	Excepts   *Output  `json:"excepts,omitempty"`    // of an exception: the output that it replaces
 	OfRequest int64    `json:"of_request,omitempty"` // and the request
 	Archive   string   `json:"archive,omitempty"`
-	Torn      int      `json:"torn,omitempty"` // bytes that a crash left
+
+	Workspace   string `json:"workspace,omitempty"`
+	Purpose     string `json:"purpose,omitempty"`     // of the research, that was confirmed
+	Asked       string `json:"asked,omitempty"`       // for what, that is not open
+	Identifiers int    `json:"identifiers,omitempty"` // that stood in a text
+
+	Torn int `json:"torn,omitempty"` // bytes that a crash left
 }
 
 // Table is the numbers of an output as they were shown.
@@ -97,6 +103,12 @@ type recorded struct {
 	Reviewer   string   `json:"reviewer"`
 	Signature  string   `json:"signature"`
 	Attempt    string   `json:"attempt"`
+
+	Person      string `json:"person"`
+	Workspace   string `json:"workspace"`
+	Purpose     string `json:"purpose"`
+	Asked       string `json:"asked"`
+	Identifiers int    `json:"identifiers"`
 }
 
 // detail is that of a table, a chart, a card or a refusal.
@@ -137,6 +149,11 @@ func eventOf(e ledger.Entry) (Event, error) {
 		v.Grant = &Grant{Request: r.Request, Entry: r.Entry, Reviewer: r.Reviewer, Signature: r.Signature}
 	case ledger.Denial:
 		v.Denial = &Denial{r.Attempt, r.Request, r.Reviewer, r.Reason}
+	case ledger.Denied, ledger.Conduct:
+		v.Session, v.User, v.Tier, v.Policy = r.Session, r.Person, r.Tier, r.Policy
+		v.Asked, v.Workspace, v.Purpose = r.Asked, r.Workspace, r.Purpose
+	case ledger.Tripwire:
+		v.Session, v.Identifiers = r.Session, r.Identifiers
 	case ledger.Sealed, ledger.Continued:
 		v.Archive = r.Archive
 	case ledger.Torn:
@@ -182,6 +199,12 @@ func (v *Event) Summary() string {
 		return v.Card
 	case v.Plan != "":
 		return v.Plan
+	case v.Kind == ledger.Denied:
+		return fmt.Sprintf("%s asks for %q, which is not open to them", v.User, v.Asked)
+	case v.Kind == ledger.Conduct:
+		return fmt.Sprintf("%s confirms the code of conduct and the purpose %q", v.User, v.Purpose)
+	case v.Kind == ledger.Tripwire:
+		return fmt.Sprintf("a text with %d identifiers was withheld", v.Identifiers)
 	case v.Archive != "":
 		return v.Archive
 	case v.Torn > 0:
