@@ -33,7 +33,7 @@ func (g *Guard) Except(ctx context.Context, n *plan.Node, t *tally.Table, grante
 
 func (g *Guard) unprotected(ctx context.Context, n *plan.Node, t *tally.Table) (*protected, error) {
 	if n.Op() == "Attrition" {
-		return g.attrition(n, t)
+		return g.attrition(ctx, n, t)
 	}
 	return g.groups(ctx, n, t)
 }

@@ -280,7 +280,7 @@ func TestAttrition(t *testing.T) {
 			table.Groups = append(table.Groups, tally.Group{Labels: []string{fmt.Sprint(i)}, All: tally.Set{Participants: n}})
 			n -= r.Int64N(min(n, 60) + 1)
 		}
-		p, err := g.attrition(nil, table)
+		p, err := g.attrition(t.Context(), nil, table)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -2,6 +2,7 @@ package guard
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -199,10 +200,13 @@ func (h *History) shown(sets func() []*audit.Set) (out []bool, err error) {
 
 // ask decides on a table and remembers what is shown of it, on the disk. sets makes
 // the table's sets, once it is known how many participants there are.
-func (h *History) ask(question func() *audit.Question) (*audit.Answer, error) {
+func (h *History) ask(ctx context.Context, question func() *audit.Question) (*audit.Answer, error) {
 	var out *audit.Answer
+	var stopped error
+	tell, end := progressOf(ctx)
+	defer end()
 	err := h.locked(func() error {
-		out = h.audit.Ask(question())
+		out, stopped = h.audit.AskContext(ctx, question(), tell)
 		var items []byte
 		for _, f := range out.Facts {
 			items = binary.AppendUvarint(append(items, 'f'), uint64(len(f.Sum)))
@@ -214,7 +218,7 @@ func (h *History) ask(question func() *audit.Question) (*audit.Answer, error) {
 		}
 		return h.record(items)
 	})
-	return out, err
+	return out, errors.Join(err, stopped)
 }
 
 // locked runs f while no other process uses the file, when all of it has been read.

@@ -34,7 +34,7 @@ func having(ids []int64, want func(id int) bool) []int32 {
 // counts asks for the count of a set.
 func counts(t *testing.T, h *History, members []int32) bool {
 	t.Helper()
-	a, err := h.ask(func() *audit.Question {
+	a, err := h.ask(t.Context(), func() *audit.Question {
 		return &audit.Question{Sets: []*audit.Set{h.set(members)}, Numbers: []audit.Given{{Sets: []int{0}}}}
 	})
 	if err != nil {

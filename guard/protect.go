@@ -49,7 +49,7 @@ func (g *Guard) Table(n *plan.Node, t *tally.Table) (Release, error) {
 func (g *Guard) TableContext(ctx context.Context, n *plan.Node, t *tally.Table) (Release, error) {
 	protect := g.groups
 	if n.Op() == "Attrition" {
-		protect = func(_ context.Context, n *plan.Node, t *tally.Table) (*protected, error) { return g.attrition(n, t) }
+		protect = g.attrition
 	}
 	p, err := protect(ctx, n, t)
 	if err != nil {
@@ -170,7 +170,7 @@ func (g *Guard) groups(ctx context.Context, n *plan.Node, t *tally.Table) (*prot
 		return nil, err
 	}
 	before := slices.Clone(gone)
-	note, err := g.remember(q, lo, gone)
+	note, err := g.remember(ctx, q, lo, gone)
 	if err != nil {
 		return nil, err
 	}
@@ -465,10 +465,10 @@ func (g *Guard) notes(t *tally.Table) []string {
 
 // attrition protects a cohort's steps. Each step's participants are among the
 // step's before, so that a difference of two shown numbers is a count, too.
-func (g *Guard) attrition(_ *plan.Node, t *tally.Table) (*protected, error) {
+func (g *Guard) attrition(ctx context.Context, _ *plan.Node, t *tally.Table) (*protected, error) {
 	p := &protected{keys: []string{"step"}, columns: []string{"participants", "left out"}}
 	safe := g.steps(t)
-	note, err := g.rememberSteps(t, safe)
+	note, err := g.rememberSteps(ctx, t, safe)
 	if err != nil {
 		return nil, err
 	}

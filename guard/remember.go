@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"context"
 	"errors"
 	"math"
 	"slices"
@@ -44,7 +45,7 @@ func (g *Guard) recall(lo *lowering, t *tally.Table) (*asked, error) {
 
 // remember asks the history for what a table is about to show, hides what it
 // withholds, and says so.
-func (g *Guard) remember(q *asked, lo *lowering, gone []bool) (note string, err error) {
+func (g *Guard) remember(ctx context.Context, q *asked, lo *lowering, gone []bool) (note string, err error) {
 	if q == nil {
 		return "", nil
 	}
@@ -64,7 +65,7 @@ func (g *Guard) remember(q *asked, lo *lowering, gone []bool) (note string, err 
 		q.numbers = append(q.numbers, n)
 	}
 	q.values(lo)
-	answer, err := g.history.ask(func() *audit.Question { return q.question(g.history) })
+	answer, err := g.history.ask(ctx, func() *audit.Question { return q.question(g.history) })
 	if err != nil {
 		return "", err
 	}
@@ -253,7 +254,7 @@ func (q *asked) test(p place) test {
 
 // rememberSteps asks the history for the steps of a cohort, and hides those that it
 // withholds, and says so.
-func (g *Guard) rememberSteps(t *tally.Table, safe []bool) (note string, err error) {
+func (g *Guard) rememberSteps(ctx context.Context, t *tally.Table, safe []bool) (note string, err error) {
 	if g.history == nil {
 		return "", nil
 	}
@@ -264,7 +265,7 @@ func (g *Guard) rememberSteps(t *tally.Table, safe []bool) (note string, err err
 	for i := range t.Groups {
 		q.numbers = append(q.numbers, audit.Given{Sets: []int{q.set(place{i, -1, ""})}, Hidden: !safe[i]})
 	}
-	answer, err := g.history.ask(func() *audit.Question { return q.question(g.history) })
+	answer, err := g.history.ask(ctx, func() *audit.Question { return q.question(g.history) })
 	if err != nil {
 		return "", err
 	}

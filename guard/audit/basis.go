@@ -343,7 +343,7 @@ func (b *basis) few(r *rest, limit int) bool {
 const probes = 8
 
 // mostTrials is how many sets of pivots are tried.
-const mostTrials = 20_000
+const mostTrials = 10_000
 
 // suspect is a line whose pivot may be in a small set: no more than so many
 // participants have the pivot's history.
@@ -394,35 +394,59 @@ func (b *basis) exposes(r *rest, suspects []suspect, limit int) bool {
 			seen[u][i] = suspects[u].sketch[k].times(inverse[i])
 		}
 	}
-	type choice struct {
-		of    []int
-		alike int
-		sum   [probes]element
-	}
-	trials := 0
-	level := []choice{{}}
-	for len(level) > 0 {
-		var next []choice
-		for _, c := range level {
-			from := 0
-			if len(c.of) > 0 {
-				from = c.of[len(c.of)-1] + 1
-			}
-			for u := from; u < len(suspects) && c.alike+suspects[u].alike <= limit; u++ {
-				if trials++; trials > mostTrials {
-					return false
-				}
-				d := choice{append(slices.Clone(c.of), u), c.alike + suspects[u].alike, c.sum}
-				for i := range d.sum[:n] {
-					d.sum[i] = d.sum[i].plus(seen[u][i])
-				}
-				if f := repeated(d.sum[:n]); f != 0 && b.isolates(r, f, suspects, d.of, limit) {
-					return true
-				}
-				next = append(next, d)
-			}
+	search := &trials{r: r, suspects: suspects, seen: seen, probes: n, limit: limit, left: mostTrials}
+	for size := 1; search.deeper(size); size++ {
+		if b.try(search, 0, size, 0, [probes]element{}) {
+			return true
 		}
-		level = next
+	}
+	return false
+}
+
+// trials are choices of suspects that are tried.
+type trials struct {
+	r        *rest
+	suspects []suspect
+	seen     [][probes]element
+	probes   int
+	limit    int
+
+	of   []int // the choice at hand
+	left int   // trials
+	more bool  // a choice can be larger
+}
+
+// deeper says whether choices of a size are to be tried.
+func (t *trials) deeper(size int) bool {
+	ok := size == 1 || t.more
+	t.more = false
+	return ok && t.left > 0
+}
+
+// try tries every choice of size more suspects, from one on, that fits, and says
+// whether one isolates a small set.
+func (b *basis) try(t *trials, from, size, alike int, sum [probes]element) bool {
+	for u := from; u < len(t.suspects) && alike+t.suspects[u].alike <= t.limit; u++ {
+		if t.left--; t.left < 0 {
+			return false
+		}
+		next := sum
+		for i := range t.probes {
+			next[i] = next[i].plus(t.seen[u][i])
+		}
+		t.of = append(t.of, u)
+		found := false
+		if size > 1 {
+			found = b.try(t, u+1, size-1, alike+t.suspects[u].alike, next)
+		} else {
+			t.more = true
+			f := repeated(next[:t.probes])
+			found = f != 0 && b.isolates(t.r, f, t.suspects, t.of, t.limit)
+		}
+		t.of = t.of[:len(t.of)-1]
+		if found {
+			return true
+		}
 	}
 	return false
 }

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"cmp"
+	"context"
 	"maps"
 	"slices"
 	"sync"
@@ -128,6 +129,14 @@ func (h *History) Shown(s *Set) bool {
 // Ask decides which numbers of a table may be shown, and remembers those: the
 // largest first, so that totals stand before their parts.
 func (h *History) Ask(q *Question) *Answer {
+	a, _ := h.AskContext(context.Background(), q, nil)
+	return a
+}
+
+// AskContext is Ask until ctx is done; progress is told how many numbers have been
+// decided. When it ends early, what was decided until then is remembered, and the
+// answer says so.
+func (h *History) AskContext(ctx context.Context, q *Question, progress func(done, total int)) (*Answer, error) {
 	h.settled.Wait()
 	start := time.Now()
 	out := &Answer{Shown: make([]bool, len(q.Numbers)), Why: make([]Reason, len(q.Numbers))}
@@ -135,7 +144,13 @@ func (h *History) Ask(q *Question) *Answer {
 	for i, s := range q.Sets {
 		sketches[i] = h.sketch.of(s)
 	}
-	for _, i := range largestFirst(q) {
+	for n, i := range largestFirst(q) {
+		if ctx.Err() != nil {
+			break
+		}
+		if progress != nil {
+			progress(n, len(q.Numbers))
+		}
 		out.Why[i] = Elsewhere
 		if !q.Numbers[i].Hidden {
 			out.Why[i] = h.give(q, &q.Numbers[i], sketches)
@@ -145,7 +160,7 @@ func (h *History) Ask(q *Question) *Answer {
 	out.Facts = h.facts()
 	h.stats.Decide = time.Since(start)
 	h.settled.Go(h.settle)
-	return out
+	return out, ctx.Err()
 }
 
 // facts is what has been added to the spans since the last settling.
