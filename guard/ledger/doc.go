@@ -32,6 +32,8 @@
 //	denial     an attempt that was refused
 //	denied     an attempt to open what is not open to a person (package access)
 //	conduct    a person confirms the code of conduct and the research purpose (package access)
+//	shown      a cell displays an output: its session, its count, the hash of its source
+//	artefact   a file was released from a notebook: its hash, and the entries in it
 //	tripwire   a text was withheld because participants' identifiers stood in it; how many
 //	torn       what a crash left of an entry was found (written by this package)
 //	sealed     the file ends here (written by this package)

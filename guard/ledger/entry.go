@@ -25,6 +25,8 @@ const (
 	Denial    = "denial"
 	Denied    = "denied"
 	Conduct   = "conduct"
+	Shown     = "shown"
+	Artefact  = "artefact"
 	Tripwire  = "tripwire"
 	Torn      = "torn"
 	Sealed    = "sealed"
@@ -32,7 +34,7 @@ const (
 )
 
 // Kinds are all of them, in the order of the package comment.
-var Kinds = []string{Start, Policy, Access, Release, Refusal, Request, Grant, Exception, Denial, Denied, Conduct, Tripwire, Torn, Sealed, Continued}
+var Kinds = []string{Start, Policy, Access, Release, Refusal, Request, Grant, Exception, Denial, Denied, Conduct, Shown, Artefact, Tripwire, Torn, Sealed, Continued}
 
 // Entry is one event.
 type Entry struct {

@@ -39,6 +39,8 @@ type Event struct {
 	Denial    *Denial  `json:"denial,omitempty"`
 	Excepts   *Output  `json:"excepts,omitempty"`    // of an exception: the output that it replaces
 	OfRequest int64    `json:"of_request,omitempty"` // and the request
+	Shown     int64    `json:"shown,omitempty"`      // the output that a cell displayed
+	Artefact  *File    `json:"artefact,omitempty"`   // a file that was released
 	Archive   string   `json:"archive,omitempty"`
 
 	Workspace   string `json:"workspace,omitempty"`
@@ -67,6 +69,15 @@ type Refusal struct {
 	Rule   string `json:"rule"`
 	Reason string `json:"reason"`
 	Way    string `json:"way"`
+}
+
+// File is a file that the release gate made of a notebook.
+type File struct {
+	Name    string  `json:"file"`
+	Format  string  `json:"format"`
+	SHA256  string  `json:"sha256"`
+	Entries []int64 `json:"entries"` // of the outputs in it
+	LeftOut int     `json:"left_out"`
 }
 
 // Denial is an attempt that was refused.
@@ -109,6 +120,9 @@ type recorded struct {
 	Purpose     string `json:"purpose"`
 	Asked       string `json:"asked"`
 	Identifiers int    `json:"identifiers"`
+
+	Seq int64 `json:"seq"`
+	File
 }
 
 // detail is that of a table, a chart, a card or a refusal.
@@ -152,6 +166,10 @@ func eventOf(e ledger.Entry) (Event, error) {
 	case ledger.Denied, ledger.Conduct:
 		v.Session, v.User, v.Tier, v.Policy = r.Session, r.Person, r.Tier, r.Policy
 		v.Asked, v.Workspace, v.Purpose = r.Asked, r.Workspace, r.Purpose
+	case ledger.Shown:
+		v.Session, v.Cell, v.Shown = r.Session, r.Cell, r.Seq
+	case ledger.Artefact:
+		v.Artefact, v.Version = &r.File, r.Version
 	case ledger.Tripwire:
 		v.Session, v.Identifiers = r.Session, r.Identifiers
 	case ledger.Sealed, ledger.Continued:
@@ -193,6 +211,10 @@ func (v *Event) Summary() string {
 		return fmt.Sprintf("%s refused: %s", v.Denial.Attempt, v.Denial.Reason)
 	case v.Excepts != nil:
 		return fmt.Sprintf("entry %d as it is, by request %d", v.Excepts.Seq, v.OfRequest)
+	case v.Shown != 0:
+		return fmt.Sprintf("cell %d displays entry %d", v.Cell, v.Shown)
+	case v.Artefact != nil:
+		return v.Artefact.summary()
 	case v.Chart != "":
 		return v.Chart
 	case v.Card != "":
@@ -217,6 +239,14 @@ func (v *Event) Summary() string {
 		return "policy " + short(v.Policy)
 	}
 	return ""
+}
+
+func (f *File) summary() string {
+	entries := make([]Output, len(f.Entries))
+	for i, seq := range f.Entries {
+		entries[i].Seq = seq
+	}
+	return fmt.Sprintf("file %s with %s", f.Name, entriesOf(entries))
 }
 
 func entriesOf(outputs []Output) string {

@@ -129,6 +129,13 @@ func (v *Event) Fields() (out []Field) {
 		add("reviewer", d.Reviewer)
 		add("reason", d.Reason)
 	}
+	if f := v.Artefact; f != nil {
+		add("file", f.Name)
+		add("with", f.summary())
+		number("outputs left out", int64(f.LeftOut))
+		add("SHA-256", f.SHA256)
+	}
+	number("displays", v.Shown)
 	if v.Excepts != nil {
 		number("replaces", v.Excepts.Seq)
 		number("request", v.OfRequest)
