@@ -36,8 +36,12 @@ var policy = map[string][]string{
 	"weir/interp/speaker":     {"weir/interp/...", "weir/datasets", "weir/datasets/plan"},
 	"weir/interp/confine":     {},
 	"weir/kernel":             {},
+	"weir/kernel/vault":       {},
 	"weir/notebooks":          {"weir/notebooks/nbformat"},
 	"weir/notebooks/nbformat": {},
+	"weir/notebooks/verify":   {"weir/notebooks/nbformat"},
+	"weir/notebooks/judge":    {"weir/notebooks/nbformat", "weir/notebooks/release", "weir/notebooks/verify"},
+	"weir/notebooks/release":  {"weir/notebooks/nbformat", "weir/notebooks/verify"},
 	"weir/install":            {},
 }
 
@@ -49,9 +53,9 @@ var outside = map[string][]string{
 	"github.com/go-zeromq/zmq4": {"weir/kernel"},
 	"golang.org/x/image":        {"weir/guard/chart"},
 	"golang.org/x/mod":          {"weir/guard/ledger"},
-	"net":                       {"weir/kernel", "weir/guard/review"},
-	"net/http":                  {"weir/guard/review"},
-	"os/exec":                   {"weir/interp", "weir/interp/gen"},
+	"net":                       {"weir/guard/review", "weir/install", "weir/kernel", "weir/kernel/vault"},
+	"net/http":                  {"weir/guard/review", "weir/install", "weir/kernel/vault"},
+	"os/exec":                   {"weir/interp", "weir/interp/gen", "weir/kernel/vault"},
 	"unsafe":                    {"weir/datasets/store", "weir/interp/confine"},
 	"plugin":                    {},
 

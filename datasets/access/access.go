@@ -80,7 +80,7 @@ func (w *Workspace) Valid(tier plan.Tier) error {
 	return nil
 }
 
-// Person is whose process this is.
+// Person is whose process or session this is.
 type Person struct {
 	UID    int
 	Groups []int
@@ -91,6 +91,26 @@ type Person struct {
 func Self() (Person, error) {
 	groups, err := os.Getgroups()
 	return Person{os.Getuid(), append(groups, os.Getgid())}, err
+}
+
+// Of is the person with that number, which the system has told of a connection, with
+// the groups that the system lists them in; one whom it does not list is in none.
+func Of(uid int) Person {
+	p := Person{UID: uid}
+	u, err := user.LookupId(strconv.Itoa(uid))
+	if err != nil {
+		return p
+	}
+	ids, err := u.GroupIds()
+	if err != nil {
+		return p
+	}
+	for _, id := range ids {
+		if n, err := strconv.Atoi(id); err == nil {
+			p.Groups = append(p.Groups, n)
+		}
+	}
+	return p
 }
 
 // String is the person as the ledger names them.
