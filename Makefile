@@ -2,6 +2,7 @@
 # make test     everything; installs what it needs into .venv, and Chromium
 # make lab      JupyterLab with the kernel
 # make bench    the benchmarks: [LONG=1]
+# make extension  the bundle of the JupyterLab extension, from its source (npm)
 # make figures  the scoreboard: [ONLY=area] [LONG=1]
 
 export CGO_ENABLED = 0
@@ -19,7 +20,7 @@ ifneq ($(wildcard ../shared/data),)
 OUTSIDERS += WEIR_REQUIRE_ALL=1
 endif
 
-.PHONY: build demo test lab bench figures venv chromium check generate
+.PHONY: build demo test lab bench figures venv chromium check generate extension
 
 build:
 	go build -trimpath -ldflags="-s -w" -o $(WEIR) .
@@ -60,3 +61,6 @@ chromium:
 
 generate:
 	go generate ./...
+
+extension:
+	cd install/extension && npm install --no-package-lock --no-audit --no-fund && npm run build

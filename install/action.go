@@ -1,8 +1,10 @@
 package install
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"strings"
 )
 
@@ -26,6 +28,7 @@ type Action struct {
 	Why    string `json:"why,omitempty"`
 
 	content []byte
+	mode    fs.FileMode
 }
 
 func (a Action) String() string {
@@ -80,5 +83,9 @@ func (a *Actions) discard(path, why string) { a.add(Action{Do: Discard, Path: pa
 func (a *Actions) prune(path string)        { a.add(Action{Do: Prune, Path: path, Why: "if empty"}) }
 func (a *Actions) add(step Action)          { a.Steps = append(a.Steps, step) }
 func (a *Actions) write(path string, c []byte) {
-	a.add(Action{Do: Write, Path: path, SHA256: digest(c)[len("sha256:"):], content: c})
+	mode := fs.FileMode(0o644)
+	if bytes.HasPrefix(c, []byte("#!")) {
+		mode = 0o755
+	}
+	a.add(Action{Do: Write, Path: path, SHA256: digest(c)[len("sha256:"):], content: c, mode: mode})
 }

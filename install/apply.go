@@ -47,7 +47,7 @@ func (s Action) apply() (undo func() error, err error) {
 	case Make:
 		return makeDirectory(s.Path)
 	case Write:
-		return overwrite(s.Path, s.content)
+		return overwrite(s.Path, s.content, s.mode)
 	case Move:
 		return move(s.From, s.Path)
 	case Discard:
@@ -70,22 +70,22 @@ func makeDirectory(path string) (undo func() error, err error) {
 	return undo, nil
 }
 
-func overwrite(path string, content []byte) (undo func() error, err error) {
+func overwrite(path string, content []byte, mode fs.FileMode) (undo func() error, err error) {
 	before, err := os.ReadFile(path)
 	switch {
 	case err == nil:
-		undo = func() error { return writeFile(path, before) }
+		undo = func() error { return writeFile(path, before, mode) }
 	case errors.Is(err, fs.ErrNotExist):
 		undo = func() error { return os.Remove(path) }
 	default:
 		return nil, err
 	}
-	return undo, writeFile(path, content)
+	return undo, writeFile(path, content, mode)
 }
 
-func writeFile(path string, content []byte) error {
+func writeFile(path string, content []byte, mode fs.FileMode) error {
 	temporary := path + ".new"
-	err := errors.Join(os.WriteFile(temporary, content, 0o644), os.Chmod(temporary, 0o644), sync(temporary))
+	err := errors.Join(os.WriteFile(temporary, content, mode), os.Chmod(temporary, mode), sync(temporary))
 	if err == nil {
 		err = os.Rename(temporary, path)
 	}

@@ -1,8 +1,11 @@
-// Package install writes and removes weir's Jupyter kernelspec.
+// Package install writes and removes weir's Jupyter kernelspec, and closes a
+// Jupyter server to everything but weir.
 //
 // Call Plan first: it looks at the disk, changes nothing and returns the Actions
 // that would install the spec. Printing them is a dry run; Apply carries them
-// out, all or none. PlanUninstall does the same for the removal.
+// out, all or none. PlanUninstall does the same for the removal. PlanLockdown and
+// PlanUnlock are the same for a closed server; Examine looks at one, and Attack
+// tries its ways out with live requests.
 //
 // It refuses a binary that is missing, not executable or not named by an
 // absolute path, and to overwrite or remove files that somebody changed since
@@ -16,6 +19,8 @@
 //	weir/kernels/weir/receipt.json          what was written, and over what
 //	weir/kernels/weir/replaced/             the spec that stood there before
 //	weir/kernels/weir/{incoming,outgoing}/  only while Apply runs
+//	weir/lockdown/                          all that a closed server needs
+//	weir/records/lockdown/                  its record, as above
 //
 // Only whole directories are moved into kernels, so Jupyter sees the old spec
 // or the new one, never half of one.

@@ -57,7 +57,11 @@ func (a *Actions) install(s survey, files map[string][]byte) error {
 	incoming := filepath.Join(s.incoming(), "spec")
 	a.make(s.incoming())
 	a.make(incoming)
-	for _, name := range slices.Sorted(maps.Keys(files)) {
+	names := slices.Sorted(maps.Keys(files))
+	for _, d := range directories(names) {
+		a.make(filepath.Join(incoming, d))
+	}
+	for _, name := range names {
 		a.write(filepath.Join(incoming, name), files[name])
 	}
 	a.write(s.place.receipt(), receipt)

@@ -78,10 +78,7 @@ func (p place) missing() []string {
 // name: whichever spec is removed last clears them away.
 func (p place) madeBefore() []string {
 	var made []string
-	records, _ := filepath.Glob(filepath.Join(filepath.Dir(p.record), "*"))
-	for _, record := range records {
-		name := filepath.Base(record)
-		neighbour := place{p.data, filepath.Join(filepath.Dir(p.spec), name), record}
+	for _, neighbour := range p.neighbours() {
 		r, err := readReceipt(neighbour)
 		if err != nil || r == nil {
 			continue // its own installation will say so
@@ -98,4 +95,16 @@ func (p place) madeBefore() []string {
 func exists(path string) bool {
 	_, err := os.Lstat(path)
 	return !errors.Is(err, fs.ErrNotExist)
+}
+
+// neighbours are the places of the same data directory that have a record.
+func (p place) neighbours() []place {
+	var list []place
+	for kind, spec := range map[string]string{"kernels": "kernels", "records": "weir"} {
+		records, _ := filepath.Glob(filepath.Join(p.data, "weir", kind, "*"))
+		for _, record := range records {
+			list = append(list, place{p.data, filepath.Join(p.data, spec, filepath.Base(record)), record})
+		}
+	}
+	return list
 }

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 )
@@ -66,8 +67,23 @@ func written(files map[string][]byte) tree {
 	t := tree{".": "directory"}
 	for name, content := range files {
 		t[name] = digest(content)
+		for d := path.Dir(name); d != "."; d = path.Dir(d) {
+			t[d] = "directory"
+		}
 	}
 	return t
+}
+
+// directories are those in which files of these names lie, the outermost first.
+func directories(names []string) []string {
+	var list []string
+	for _, name := range names {
+		for d := path.Dir(name); d != "." && !slices.Contains(list, d); d = path.Dir(d) {
+			list = append(list, d)
+		}
+	}
+	slices.Sort(list)
+	return list
 }
 
 func (t tree) equal(u tree) bool { return maps.Equal(t, u) }

@@ -17,6 +17,10 @@ func PlanUninstall(o Options) (*Actions, error) {
 	if err != nil {
 		return nil, err
 	}
+	return o.planRemoval(p)
+}
+
+func (o Options) planRemoval(p place) (*Actions, error) {
 	s, err := look(p)
 	if err != nil {
 		return nil, err
@@ -25,7 +29,7 @@ func PlanUninstall(o Options) (*Actions, error) {
 		return nil, err
 	}
 	if s.receipt == nil && s.spec != nil {
-		return nil, fmt.Errorf("install: weir did not write %s; to remove it nevertheless: jupyter kernelspec remove %s", p.spec, o.Name)
+		return nil, fmt.Errorf("install: weir did not write %s; remove it by hand (a kernelspec: jupyter kernelspec remove %s)", p.spec, filepath.Base(p.spec))
 	}
 	a := &Actions{Spec: p.spec}
 	a.uninstall(s)

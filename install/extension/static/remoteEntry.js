@@ -1,0 +1,232 @@
+// weir.ts 11d672626d6b64f5eb70e6e5d6f3812f6e6ac4a3e7c429e888ae189baf195d0c
+"use strict";
+(() => {
+    const NAME = 'weir-lockdown';
+    let shared = {};
+    async function load(name) {
+        const versions = Object.values(shared[name] ?? {});
+        if (versions.length === 0) {
+            throw new Error(`weir: this JupyterLab does not share ${name}`);
+        }
+        return (await versions[0].get())();
+    }
+    function classOf(o) {
+        const kind = o.metadata?.weir?.class;
+        return typeof kind === 'string' && (o.type === 'display_data' || o.type === 'execute_result') ? kind : o.type;
+    }
+    const LABELS = {
+        release: 'verified aggregate',
+        refusal: 'refused: nothing was released'
+    };
+    const MAY_COPY = ['release', 'refusal', 'error'];
+    const STYLE = `
+.weir-badge { display: flex; gap: 6px; align-items: center; flex-wrap: wrap; padding: 2px 8px; font-size: 11px;
+  color: var(--jp-ui-font-color2); user-select: none; }
+.weir-badge::before { content: ''; width: 8px; height: 8px; border-radius: 4px; background: var(--jp-layout-color4); }
+.weir-badge[data-weir='release']::before { background: var(--jp-success-color1); }
+.weir-badge[data-weir='refusal']::before { background: var(--jp-warn-color1); }
+.weir-badge button { font-size: 11px; border: 1px solid var(--jp-border-color2); border-radius: 2px; cursor: pointer;
+  background: var(--jp-layout-color1); color: var(--jp-ui-font-color1); padding: 1px 6px; }
+.jp-OutputArea-child:has(> .weir-badge) { display: flex; flex-wrap: wrap; }
+.jp-OutputArea-child:has(> .weir-badge) > .jp-OutputArea-prompt { flex: 0 0 var(--jp-cell-prompt-width); }
+.jp-OutputArea-child:has(> .weir-badge) > .jp-OutputArea-output { flex: 1 1 0; min-width: 0; }
+.weir-badge { flex: 0 0 100%; box-sizing: border-box; padding-left: calc(var(--jp-cell-prompt-width) + 8px); }
+.weir-status { line-height: 24px; padding: 0 8px; font-size: var(--jp-ui-font-size1); }
+@media print { .jp-OutputArea-output { display: none !important; } }
+`;
+    class Weir {
+        constructor(lab, apputils, services) {
+            this.lab = lab;
+            this.apputils = apputils;
+            this.services = services;
+            this.asked = false;
+            this.pending = 0;
+        }
+        warn(text) {
+            this.apputils.Notification.warning(text, { autoClose: 6000 });
+        }
+        watch(panel) {
+            const observer = new MutationObserver(() => this.later(panel));
+            observer.observe(panel.content.node, { childList: true, subtree: true });
+            panel.disposed.connect(() => observer.disconnect());
+            this.later(panel);
+        }
+        later(panel) {
+            window.clearTimeout(this.pending);
+            this.pending = window.setTimeout(() => panel.isDisposed || this.mark(panel), 50);
+        }
+        mark(panel) {
+            panel.content.widgets.forEach((cell, c) => {
+                const area = cell.outputArea;
+                for (let i = 0; area && i < Math.min(area.model.length, area.widgets.length); i++) {
+                    this.badge(panel, c, i, area.model.get(i), area.widgets[i].node);
+                }
+            });
+        }
+        badge(panel, cell, output, model, node) {
+            const kind = classOf(model);
+            const known = node.dataset.weir === kind && (node.querySelector(':scope > .weir-badge') !== null) === (kind in LABELS);
+            if (known) {
+                return;
+            }
+            node.dataset.weir = kind;
+            node.querySelector(':scope > .weir-badge')?.remove();
+            if (!(kind in LABELS)) {
+                return;
+            }
+            const badge = document.createElement('div');
+            badge.className = 'weir-badge';
+            badge.dataset.weir = kind;
+            const label = document.createElement('span');
+            label.textContent = LABELS[kind] + this.entry(model);
+            badge.append(label, ...this.buttons(panel, cell, output, model, kind));
+            node.append(badge);
+        }
+        entry(model) {
+            try {
+                const s = JSON.parse(model.metadata.weir.statement);
+                return ` · ${s.tier} tier · policy ${s.policy_version} · ledger entry ${s.seq}`;
+            }
+            catch {
+                return '';
+            }
+        }
+        buttons(panel, cell, output, model, kind) {
+            if (kind !== 'release') {
+                return [];
+            }
+            const list = [];
+            for (const [label, mime] of [['text', 'text/plain'], ['Markdown', 'text/markdown'], ['CSV', 'text/csv']]) {
+                const text = model.data[mime];
+                if (typeof text === 'string' && (mime !== 'text/plain' || model.data['text/csv'])) {
+                    list.push(this.button(`Copy table as ${label}`, () => this.copy(text)));
+                }
+            }
+            const format = model.data['text/csv'] ? 'csv' : model.data['image/png'] ? 'png' : 'html';
+            list.push(this.button('Download through release', () => this.release(panel, format, cell + 1, output + 1)));
+            return list;
+        }
+        button(text, act) {
+            const b = document.createElement('button');
+            b.textContent = text;
+            b.addEventListener('click', e => { e.stopPropagation(); void act(); });
+            return b;
+        }
+        copy(text) {
+            const area = document.createElement('textarea');
+            area.value = text;
+            area.style.position = 'fixed';
+            area.style.opacity = '0';
+            document.body.append(area);
+            const before = document.activeElement;
+            area.select();
+            this.asked = true;
+            try {
+                document.execCommand('copy');
+                this.apputils.Notification.success('Copied: a verified aggregate.', { autoClose: 2000 });
+            }
+            finally {
+                this.asked = false;
+                area.remove();
+                before?.focus();
+            }
+        }
+        async release(panel, format, cell = 0, output = 0) {
+            await panel.context.save();
+            const settings = this.services.ServerConnection.makeSettings();
+            const response = await this.services.ServerConnection.makeRequest(settings.baseUrl + 'weir/release', { method: 'POST', body: JSON.stringify({ path: panel.context.path, format, cell, output }) }, settings);
+            const answer = await response.json();
+            if (!response.ok) {
+                this.warn(answer.message);
+                return;
+            }
+            const link = document.createElement('a');
+            link.href = settings.baseUrl + 'files/' + answer.path.split('/').map(encodeURIComponent).join('/') + '?download=1';
+            link.download = '';
+            document.body.append(link);
+            link.click();
+            link.remove();
+        }
+        guard() {
+            for (const kind of ['copy', 'cut', 'dragstart']) {
+                document.addEventListener(kind, event => {
+                    const why = this.asked ? '' : this.stopped(event);
+                    if (why) {
+                        event.preventDefault();
+                        event.stopImmediatePropagation();
+                        this.warn(why);
+                    }
+                }, true);
+            }
+        }
+        stopped(event) {
+            const selection = window.getSelection();
+            const target = event.target instanceof Node ? event.target : null;
+            for (const node of document.querySelectorAll('.jp-OutputArea-output')) {
+                const child = node.closest('[data-weir]') ?? node.parentElement?.closest('[data-weir]');
+                const dragged = event.type === 'dragstart' && target !== null && node.contains(target);
+                const selected = selection !== null && !selection.isCollapsed && selection.containsNode(node, true);
+                if ((dragged || selected) && !MAY_COPY.includes(child?.dataset.weir ?? '')) {
+                    return 'Not copied: the selection holds an output that is not a verified aggregate. Verified tables have a button to copy them.';
+                }
+            }
+            return '';
+        }
+    }
+    async function status(weir, Widget, tracker, statusBar) {
+        const settings = weir.services.ServerConnection.makeSettings();
+        const response = await weir.services.ServerConnection.makeRequest(settings.baseUrl + 'weir/about', {}, settings);
+        const kernels = response.ok ? (await response.json()).kernels : {};
+        const item = new Widget();
+        item.addClass('weir-status');
+        const show = () => {
+            const name = tracker.currentWidget?.sessionContext.session?.kernel?.name;
+            const tier = name && kernels[name];
+            item.node.textContent = tier ? `weir: ${tier.tier} tier, policy ${tier.policy}` : '';
+        };
+        tracker.currentChanged.connect((_, panel) => {
+            panel?.sessionContext.kernelChanged.connect(show);
+            show();
+        });
+        tracker.widgetAdded.connect((_, panel) => panel.sessionContext.kernelChanged.connect(show));
+        statusBar.registerStatusItem('weir-lockdown:status', { item, align: 'left', rank: 1000, isActive: () => true });
+        show();
+    }
+    async function plugin() {
+        const [notebook, statusbar, apputils, services, widgets] = await Promise.all(['@jupyterlab/notebook', '@jupyterlab/statusbar', '@jupyterlab/apputils', '@jupyterlab/services', '@lumino/widgets'].map(load));
+        return {
+            id: NAME + ':plugin',
+            autoStart: true,
+            requires: [notebook.INotebookTracker],
+            optional: [statusbar.IStatusBar, apputils.ICommandPalette],
+            activate: (lab, tracker, statusBar, palette) => {
+                const style = document.createElement('style');
+                style.textContent = STYLE;
+                document.head.append(style);
+                const weir = new Weir(lab, apputils, services);
+                weir.guard();
+                tracker.forEach((panel) => weir.watch(panel));
+                tracker.widgetAdded.connect((_, panel) => weir.watch(panel));
+                for (const format of ['ipynb', 'html', 'md', 'csv', 'png']) {
+                    const command = `weir:release-${format}`;
+                    lab.commands.addCommand(command, {
+                        label: `Download through release: .${format}`,
+                        isEnabled: () => tracker.currentWidget !== null,
+                        execute: () => weir.release(tracker.currentWidget, format)
+                    });
+                    palette?.addItem({ command, category: 'weir' });
+                }
+                if (statusBar) {
+                    void status(weir, widgets.Widget, tracker, statusBar);
+                }
+            }
+        };
+    }
+    (window._JUPYTERLAB ??= {})[NAME] = {
+        init(packages) { shared = packages; },
+        async get() {
+            const exports = { default: await plugin(), __esModule: true };
+            return () => exports;
+        }
+    };
+})();
