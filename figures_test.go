@@ -56,6 +56,7 @@ func TestFigures(t *testing.T) {
 		shown, lost, entries, _ := killSessions(t, office(t, 2000), kills)
 		figure("ledger/outputs_shown_and_not_in_the_ledger", lost, fmt.Sprintf("of_%d_shown_by_%d_killed_sessions_%d_entries", shown, kills, entries), "=0", lost == 0 && shown > 0)
 	})
+	t.Run("lockdown", lockdownFigures)
 	t.Run("engine", func(t *testing.T) {
 		whole, alone := protectedRequest(t)
 		above := float64(whole-alone) / float64(time.Millisecond)

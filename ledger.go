@@ -369,7 +369,7 @@ func exceptions(ctx context.Context, conf config, b *review.Book, request int64,
 		if err != nil {
 			return err
 		}
-		g, err := newGuard(conf.rules, b.Once(request, o.Seq), key, uuid.NewString(), e.Repository(), nil)
+		g, err := newGuard(userName(os.Getuid()), conf.rules, b.Once(request, o.Seq), key, uuid.NewString(), e.Repository(), nil)
 		if err != nil {
 			return err
 		}

@@ -50,10 +50,16 @@ var cli struct {
 
 	Kernel    kernelCommand    `cmd:"" help:"Serve a Jupyter front end; Jupyter starts this."`
 	Run       runCommand       `cmd:"" help:"Run a notebook in batch."`
+	Verify    notebookCommand  `cmd:"" help:"Say which outputs of a notebook are what was released."`
+	Release   artefactCommand  `cmd:"" help:"Make a file that may be downloaded from a notebook's verified outputs."`
+	Judge     judgeCommand     `cmd:"" hidden:"" help:"Answer a Jupyter server that asks what it may pass on."`
+	Vault     vaultCommand     `cmd:"" help:"Serve sessions under a user of their own, who alone reads data, key and ledger."`
+	Vaulted   vaultedCommand   `cmd:"" name:"vault-session" hidden:"" help:"Serve one connection; weir vault starts this."`
 	Data      dataCommand      `cmd:"" help:"Make and describe repositories."`
 	Ledger    ledgerCommand    `cmd:"" help:"Read, check and archive the record of what was released; ask for and grant exceptions."`
 	Install   installCommand   `cmd:"" help:"Install the kernelspec, so that Jupyter offers the kernel."`
 	Uninstall uninstallCommand `cmd:"" help:"Remove what install wrote."`
+	Doctor    doctorCommand    `cmd:"" help:"Examine a locked-down server, and attack it."`
 }
 
 func main() {
@@ -114,7 +120,7 @@ func (c *kernelCommand) Run(ctx context.Context) error {
 		if err != nil {
 			return nil, err
 		}
-		return newSession(conf)
+		return openSession(conf)
 	}, opts...)
 }
 
@@ -165,12 +171,14 @@ func (c *runCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return exit{exitUsage, err}
 	}
-	s, err := newSession(conf)
+	s, err := openSession(conf)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	s.batch = true
+	if here, ok := s.(*session); ok {
+		here.batch = true
+	}
 	run := batch{session: s}
 	if c.Show {
 		run.show = os.Stdout
@@ -209,8 +217,8 @@ func failureOf(r *notebooks.Result) error {
 
 // batch runs a session's cells for the batch runner. It implements notebooks.Executor.
 type batch struct {
-	*session
-	show io.Writer // prints cells and outputs as text, too; nil for not
+	session kernel.Executor
+	show    io.Writer // prints cells and outputs as text, too; nil for not
 }
 
 // Execute implements notebooks.Executor.
@@ -218,10 +226,11 @@ func (b batch) Execute(ctx context.Context, code string, count int, emit func(no
 	if b.show != nil {
 		fmt.Fprintf(b.show, "> %s\n\n", strings.ReplaceAll(code, "\n", "\n> "))
 	}
-	o := b.session.Execute(ctx, kernel.Request{Code: code, Count: count}, emitter{emit, b.show, b.Door()})
-	o.Value = b.door.Words(o.Value)
+	door := b.session.Door()
+	o := b.session.Execute(ctx, kernel.Request{Code: code, Count: count}, emitter{emit, b.show, door})
+	o.Value = door.Words(o.Value)
 	for i, line := range o.Traceback {
-		o.Traceback[i] = b.door.Words(line)
+		o.Traceback[i] = door.Words(line)
 	}
 	return notebooks.Outcome{
 		Failed:  o.Failed,
@@ -432,10 +441,17 @@ func (p *installPlace) do(a *install.Actions, err error) error {
 type installCommand struct {
 	installPlace
 	Display string `default:"weir (Go)" help:"What the launcher shows."`
+
+	Lockdown bool     `help:"Close a Jupyter server to everything but weir, with a kernel for each configuration."`
+	Python   string   `type:"path" placeholder:"FILE" help:"Python that runs the closed server."`
+	Tier     []string `name:"tier-config" type:"path" placeholder:"FILE" help:"Configuration of a tier's kernel in a closed server; may be repeated. The one in use by default."`
 }
 
 // Run installs the kernelspec for the configuration in use.
 func (c *installCommand) Run() error {
+	if c.Lockdown {
+		return c.lockdown()
+	}
 	o := c.options()
 	o.Display = c.Display
 	if cli.Config != "" {
@@ -448,7 +464,15 @@ func (c *installCommand) Run() error {
 	return c.do(install.Plan(o))
 }
 
-type uninstallCommand struct{ installPlace }
+type uninstallCommand struct {
+	installPlace
+	Lockdown bool `help:"Remove what install --lockdown wrote."`
+}
 
-// Run removes the kernelspec.
-func (c *uninstallCommand) Run() error { return c.do(install.PlanUninstall(c.options())) }
+// Run removes the kernelspec or the lockdown.
+func (c *uninstallCommand) Run() error {
+	if c.Lockdown {
+		return c.do(install.PlanUnlock(install.LockdownOptions{Options: c.options()}))
+	}
+	return c.do(install.PlanUninstall(c.options()))
+}

@@ -51,6 +51,14 @@ func (s *session) begin() (err error) {
 	return err
 }
 
+// person is whose session it is: in a vault, who connected.
+func (s *session) person() (access.Person, error) {
+	if s.peer != nil {
+		return *s.peer, nil
+	}
+	return access.Self()
+}
+
 func (s *session) record() record { return record{s.ledger, s.config.Ledger} }
 
 // guarded is a guard for what no table is made of: the catalogue, and public counts.
@@ -69,7 +77,7 @@ func (h *host) enter(asked string) error {
 	if h.config.synthetic || h.config.Tier == plan.Public {
 		return nil
 	}
-	who, err := access.Self()
+	who, err := h.person()
 	if err != nil {
 		return err
 	}
@@ -101,7 +109,7 @@ func (h *host) deny(who access.Person, asked string) error {
 
 // denied is deny for a name that is none of the session's.
 func (h *host) denied(asked string) error {
-	who, err := access.Self()
+	who, err := h.person()
 	if err != nil {
 		return err
 	}
@@ -112,7 +120,7 @@ func (h *host) denied(asked string) error {
 // whether it has none or one of another tier. Which it is stands in the log.
 func (h *host) notThere(why error) error {
 	fmt.Fprintln(os.Stderr, "weir:", why)
-	who, err := access.Self()
+	who, err := h.person()
 	if err != nil {
 		return err
 	}
@@ -221,7 +229,7 @@ func (h *host) repositories(n *plan.Node) (guard.Release, error) {
 		l.Rows = append(l.Rows, []string{r.Name, string(r.Tier), r.CDR, r.CutOff, fmt.Sprintf("%s(%q)", with, r.Name)})
 		l.Result.Names = append(l.Result.Names, r.Name)
 	}
-	who, err := access.Self()
+	who, err := h.person()
 	if err != nil {
 		return guard.Release{}, err
 	}
@@ -248,7 +256,7 @@ func (s *session) conduct(confirm bool, pub kernel.Publisher) error {
 		return err
 	}
 	w, policy := s.config.workspace(), s.policyInForce()
-	who, err := access.Self()
+	who, err := s.person()
 	if err != nil {
 		return err
 	}
@@ -303,13 +311,17 @@ func (h *host) prepare(ctx context.Context, asked string) error {
 	if err != nil {
 		return err
 	}
+	who, err := h.person()
+	if err != nil {
+		return err
+	}
 	var history *guard.History
 	if repo.Tier != plan.Public { // of which there are no tables (host.table)
 		if history, err = guard.OpenHistory(h.config.Ledger+".history", ids, h.config.rules); err != nil {
 			return err
 		}
 	}
-	g, err := newGuard(h.config.rules, h.ledger, h.key, h.id, repo, history)
+	g, err := newGuard(userName(who.UID), h.config.rules, h.ledger, h.key, h.id, repo, history)
 	if err != nil && history != nil {
 		err = errors.Join(err, history.Close())
 	}

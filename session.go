@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -39,7 +40,8 @@ type session struct {
 	config config
 	cells  *interp.Session
 	id     string
-	batch  bool // nobody is there to be asked
+	batch  bool           // nobody is there to be asked
+	peer   *access.Person // whose session it is, where that is not the process's own person
 	door   *guard.Door
 
 	// Opened by the first cell that asks for data.
@@ -141,7 +143,7 @@ func (s *session) Execute(ctx context.Context, req kernel.Request, pub kernel.Pu
 	if number == 0 { // a quiet cell, in the place of the next
 		number = s.count + 1
 	}
-	h := &host{session: s, pub: pub}
+	h := &host{session: s, pub: pub, number: number, code: req.Code}
 	err := s.cells.Run(ctx, number, code, h)
 	if timed {
 		pub.Stream("stdout", fmt.Sprintf("the cell took %v\n", time.Since(began).Round(100*time.Microsecond)))
@@ -184,6 +186,8 @@ func traceback(f *interp.Failure) []string {
 type host struct {
 	*session
 	pub     kernel.Publisher
+	number  int // of the cell
+	code    string
 	damaged bool // data or ledger were found not to be as they were written
 	closed  bool // a repository is not open to the session
 }
@@ -244,6 +248,9 @@ func (h *host) explain(err error) error {
 // Show implements interp.Host.
 func (h *host) Show(ctx context.Context, n *plan.Node, last bool) error {
 	r, err := h.release(ctx, n)
+	if err == nil {
+		err = h.recordShowing(r)
+	}
 	if err != nil {
 		return h.explain(err)
 	}
@@ -431,15 +438,19 @@ func (c config) openRepository() (*engine.Engine, error) {
 }
 
 // newGuard begins a session's guard when the ledger says who opens what.
-func newGuard(rules guard.Policy, l guard.Ledger, key ed25519.PrivateKey, session string, repo *store.Repository, history *guard.History) (*guard.Guard, error) {
-	who := fmt.Sprint("uid ", os.Getuid())
-	if u, err := user.Current(); err == nil {
-		who = u.Username
-	}
+func newGuard(who string, rules guard.Policy, l guard.Ledger, key ed25519.PrivateKey, session string, repo *store.Repository, history *guard.History) (*guard.Guard, error) {
 	if _, err := l.Append(ledger.Access, map[string]any{"session": session, "user": who, "repository": repo.Name, "cdr": repo.CDR, "tier": repo.Tier}); err != nil {
 		return nil, err
 	}
 	return guard.New(rules, l, key, session, repo.Schema(), history)
+}
+
+// userName is what the system calls a user, or the number.
+func userName(uid int) string {
+	if u, err := user.LookupId(strconv.Itoa(uid)); err == nil {
+		return u.Username
+	}
+	return fmt.Sprint("uid ", uid)
 }
 
 func (h *host) synthesize(ctx context.Context, dir string) error {
@@ -517,8 +528,15 @@ func newKey(path string) (ed25519.PrivateKey, error) {
 //	name = "A. Okafor"
 //	key  = "nZ0i5Vw…="
 //
+// Where the session lives in a vault, which has a configuration like this, the
+// researchers' own says only which vault and which tier:
+//
+//	vault = "/run/weir/vault.sock"
+//	tier  = "registered"
+//
 // A key that is not one of these, and a file without one of the others, is an error.
 type config struct {
+	Vault      string         `toml:"vault"`
 	Repository string         `toml:"repository"`
 	Tier       plan.Tier      `toml:"tier"`
 	Ledger     string         `toml:"ledger"`
@@ -612,8 +630,16 @@ func parseConfig(text []byte) (c config, err error) {
 	return c, nil
 }
 
+// check: a session has data, ledger and key, or a vault that has them.
 func (c *config) check() error {
-	for name, value := range map[string]string{"repository": c.Repository, "ledger": c.Ledger, "key": c.Key} {
+	needed := map[string]string{"repository": c.Repository, "ledger": c.Ledger, "key": c.Key}
+	if c.Vault != "" {
+		if c.Repository+c.Ledger+c.Key+c.Policy+c.Conduct+c.Workspace+c.Purpose != "" || len(c.Snapshots)+len(c.Access) > 0 {
+			return errors.New("with a vault, the vault's own configuration names everything but vault and tier; remove the rest here")
+		}
+		needed = map[string]string{"vault": c.Vault}
+	}
+	for name, value := range needed {
 		if !filepath.IsAbs(value) {
 			return fmt.Errorf("%s = %q: it must be an absolute path", name, value)
 		}
@@ -624,6 +650,8 @@ func (c *config) check() error {
 		}
 	}
 	switch {
+	case c.Vault != "" && c.Tier.Valid():
+		return nil
 	case !c.Tier.Valid():
 		return fmt.Errorf("tier = %q: it must be public, registered or controlled", c.Tier)
 	case c.Conduct != "" && c.Conduct != access.Version:
