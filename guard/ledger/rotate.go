@@ -93,9 +93,13 @@ func (l *Ledger) reopen() error {
 	if at < 0 {
 		return errors.Join(&TamperedError{l.path, 0, "the archive " + to.Archive + " is missing"}, f.Close())
 	}
+	ours, err := f.Stat()
+	if err != nil {
+		return errors.Join(err, f.Close())
+	}
 	r := Reader{Path: l.path, last: l.last}
 	for _, a := range all[at+1:] {
-		if sameFile(a, l.path) {
+		if there, err := os.Stat(a); err == nil && os.SameFile(there, ours) { // it has been sealed since it was opened
 			break
 		}
 		if _, err := r.readPath(a, func(Entry) error { return nil }); err != nil {
