@@ -44,12 +44,11 @@ type ledgerCommand struct {
 func ledgerCode(err error) int {
 	var tampered *ledger.TamperedError
 	var forked *ledger.ForkedError
-	var sets *ledger.SetsError
 	var stale *ledger.StaleError
 	var refused *plan.Refusal
 	_, denied := review.Denied(err)
 	switch {
-	case errors.As(err, &tampered), errors.As(err, &forked), errors.As(err, &sets):
+	case errors.As(err, &tampered), errors.As(err, &forked):
 		return exitIntegrity
 	case denied, errors.As(err, &refused):
 		return exitRefused

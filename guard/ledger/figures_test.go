@@ -4,7 +4,6 @@ package ledger
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -38,13 +37,6 @@ func TestFigures(t *testing.T) {
 		}
 		told, lost, torn, total := killWriters(t, filepath.Join(t.TempDir(), "ledger"), kills)
 		figure("ledger/acknowledged_entries_lost_or_writers_stopped", lost, fmt.Sprintf("of_%d_kills_%d_told_%d_entries_%d_torn", kills, told, total, torn), "=0", lost == 0)
-		n := 1000
-		if os.Getenv("LONG") != "" {
-			n = 10_000
-		}
-		took, size := resume(t, n)
-		each := took.Seconds() / float64(n) * 10_000
-		figure("ledger/sets_resumed", fmt.Sprintf("%.2f", each), fmt.Sprintf("s_for_10000_measured_on_%d_of_1000000_participants_%d_MB", n, size>>20), "<=5", each <= 5)
 	})
 }
 
@@ -126,35 +118,4 @@ func reading(t *testing.T) (float64, time.Duration) {
 		t.Fatal(err)
 	}
 	return float64(tree.n), time.Since(start)
-}
-
-// resume measures reading back sets of a million participants, from 0.1% to 90% of them.
-func resume(t *testing.T, n int) (time.Duration, int64) {
-	path := filepath.Join(t.TempDir(), "sets")
-	s := openSets(t, path)
-	r := rand.New(rand.NewPCG(3, 4))
-	var some []Set
-	for _, share := range []float64{0.001, 0.01, 0.03, 0.1, 0.3, 0.5, 0.9} {
-		some = append(some, randomSet(r, 1_000_000, share))
-	}
-	for i := 0; i < n; i += 100 {
-		var batch []Set
-		for k := range 100 {
-			set := some[(i+k)%len(some)]
-			set.Fingerprint = Fingerprint{uint64(i), uint64(k)}
-			batch = append(batch, set)
-		}
-		if err := s.Put(batch...); err != nil {
-			t.Fatal(err)
-		}
-	}
-	st, err := os.Stat(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	start, got := time.Now(), 0
-	if err := openSets(t, path).Each(func(Set) error { got++; return nil }); err != nil || got != n {
-		t.Fatal(got, err)
-	}
-	return time.Since(start), st.Size()
 }
