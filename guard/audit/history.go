@@ -53,7 +53,7 @@ type HistoryOptions struct {
 }
 
 // Question is a table that is to be shown: its numbers, and the sets that they give
-// away. Sets that no number gives away, and that are small, are targets.
+// away.
 type Question struct {
 	Sets    []*Set
 	Numbers []Given
@@ -98,7 +98,6 @@ type Stats struct {
 	Sets, Rank     int
 	Bytes          int64         // about
 	Decide, Settle time.Duration // of the last question
-	Alone          int           // pivots that have their history in common with Limit others or fewer
 }
 
 // NewHistory begins a history in which nothing has been shown.
