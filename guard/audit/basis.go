@@ -2,234 +2,154 @@ package audit
 
 import (
 	"cmp"
-	"math/bits"
 	"math/rand/v2"
 	"runtime"
 	"slices"
 	"sync"
 )
 
-// sketch is a vector over the participants, as its weighted sum in each of so many
-// random parts of them, and then as the sum that is weighted by the participants'
-// numbers as well. The weights are random and secret: a vector whose sums are all 0
-// is 0, but with a probability of about 2⁻⁵⁸; and one of few participants is 0 in all
-// but few parts, in many of which it has one.
-type sketch []element
-
-// print identifies a vector by its sketch.
-type print [2]element
-
-// sketcher makes sketches. Its parts are a power of 2.
-type sketcher struct {
-	seed  uint64
-	parts int
-}
-
-// newSketcher tells vectors of up to limit participants from larger ones.
-func newSketcher(seed uint64, limit int) sketcher {
-	parts := 64
-	for parts < 12*limit && parts < 4096 { // 21 participants are in 20 parts of 256 in one case of two, 23 hardly ever
-		parts *= 2
-	}
-	return sketcher{seed, parts}
-}
-
-// lot draws a participant's part and weight (splitmix64, Steele, Lea and Flood 2014).
-func (k sketcher) lot(p int32) (part int, weight element) {
-	x := (uint64(uint32(p))+1)*0x9e3779b97f4a7c15 + k.seed
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	x ^= x >> 31
-	return int(x >> (64 - bits.TrailingZeros(uint(k.parts)))), element(x & (1<<58 - 1))
-}
-
-// of is the sketch of a set.
-func (k sketcher) of(q *Set) sketch {
-	out := make(sketch, 2*k.parts)
-	for p := range q.All() {
-		b, w := k.lot(p)
-		out[b] = out[b].plus(w)
-		out[k.parts+b] = out[k.parts+b].plus(w.times(element(p + 1)))
-	}
-	return out
-}
-
-// few says whether a sketch can be that of a multiple of a set of limit participants
-// or fewer. In a part that has one participant, the quotient of the sums says who it
-// is, and so what the vector is there.
-func (k sketcher) few(s sketch, limit int) bool {
-	if s.nonzero() > limit {
-		return false
-	}
-	var common element
-	for b, x := range s[:k.parts] {
-		if x == 0 {
-			continue
-		}
-		id := s[k.parts+b].times(x.inverse())
-		if id == 0 || id > 1<<31-1 {
-			continue
-		}
-		part, w := k.lot(int32(id - 1))
-		if part != b || w == 0 {
-			continue
-		}
-		if value := x.times(w.inverse()); common == 0 {
-			common = value
-		} else if value != common {
-			return false
-		}
-	}
-	return true
-}
-
-// print adds up the parts with two sets of weights.
-func (s sketch) print() (out print) {
-	for b, x := range s {
-		out[0] = out[0].plus(x)
-		out[1] = out[1].plus(x.times(element(b*b + 1)))
-	}
-	return out
-}
-
-// nonzero is how many parts are not 0.
-func (s sketch) nonzero() (n int) {
-	for _, x := range s[:len(s)/2] {
-		if x != 0 {
-			n++
-		}
-	}
-	return n
-}
-
-// less subtracts f times t.
-func (s sketch) less(f element, t sketch) {
-	for b := range s {
-		if t[b] != 0 {
-			s[b] = s[b].minus(f.times(t[b]))
-		}
-	}
-}
-
-// basis is the span of what has been shown, in reduced echelon form: a row is 1 at
-// its pivot, a participant, and 0 at every other row's. Rows that are pending are 0
-// at the pivots of the rows and of those pending before them; settle makes them
-// rows, when there is time.
+// basis is the span of what has been shown, in reduced echelon form, modulo a prime
+// of its own: a row is 1 at its pivot, a participant, and 0 at every other row's.
+// What has been accepted since the last settling is pending, as lines that have been
+// subtracted from what it says of the rows, but not from the rows. Rows and pending
+// lines are counted together where it says line.
 type basis struct {
 	sketcher
-	random  *rand.Rand
-	facts   []*Set
-	rows    []*line
+	modulus
+	seed uint64
+
+	facts    []*Set
+	pivots   []int32    // by row
+	of       [][]uint32 // by fact, by row: the combination of the facts that the row is
+	sketches []sketch   // by row
+
 	pending []*line
+	front   [fronts][]uint32 // by part of a coarse sketch, by line
+	at      [fronts][]int    // the parts of a sketch that make up one
+
+	sums []uint64 // for adding up
 }
 
-// line is a vector of the span.
+// fronts is how many parts of a coarse sketch are kept up to date, each of so many of
+// the sketch's: a set of limit participants has something in a third of them.
+const (
+	fronts = 16
+	coarse = 4
+)
+
+// line is what a set adds to the span: a vector that is 1 at its pivot, and 0 at the
+// pivots of the lines before it.
 type line struct {
-	pivot  int32
-	of     []element // by fact: the combination that it is
-	at     []int32   // the facts that the pivot is in
-	sketch sketch
+	rest
+	point
+	scale  uint32   // what the rest was multiplied by
+	sketch sketch   // of the line
+	lost   []uint32 // by line before it: what that line had at the pivot, and lost
 }
 
 // rest is what of a set the span does not explain: a vector that is 0 at every pivot.
 type rest struct {
 	set    *Set
-	of     []element // by fact; the set itself has 1
+	in     []int32  // the rows whose pivot is in the set: they have been subtracted
+	less   []uint32 // by pending line, how many times it has been subtracted
 	sketch sketch
 }
 
-// sums adds up vectors of elements. Seven fit into a word unreduced.
-type sums struct {
-	total []element
-	added int
+// point is a participant as the basis sees them.
+type point struct {
+	pivot int32
+	rows  []uint32 // by row, its value there
+	lines []uint32 // by pending line, its value there
 }
 
-func (s *sums) add(v []element) {
-	if s.added++; s.added == 7 {
-		for i := range s.total {
-			s.total[i] = s.total[i]&prime + s.total[i]>>61
-		}
-		s.added = 2
+func newBasis(k sketcher, seed uint64) *basis {
+	b := &basis{sketcher: k, modulus: modulusOf(mixed(seed)), seed: mixed(seed + 1)}
+	r := rand.New(rand.NewPCG(seed, 2))
+	parts := r.Perm(k.parts)
+	for z := range b.at {
+		b.at[z] = parts[z*coarse : (z+1)*coarse]
 	}
-	total := s.total[:len(v)]
-	for i, x := range v {
-		total[i] += x
-	}
+	return b
 }
 
-// negated is minus the sum.
-func (s *sums) negated() []element {
-	for i, x := range s.total {
-		x = x&prime + x>>61
-		if x >= prime {
-			x -= prime
-		}
-		s.total[i] = x.negative()
+// coarsened is a part of the coarse sketch.
+func (b *basis) coarsened(s sketch, z int) uint32 {
+	var sum uint64
+	for _, part := range b.at[z] {
+		sum += uint64(s[part])
 	}
-	return s.total
+	return b.modulus.of(sum)
 }
 
 // rest subtracts the span from a set.
-func (b *basis) rest(q *Set, sk sketch) *rest {
-	out := &rest{set: q, sketch: slices.Clone(sk)}
-	of := sums{total: make([]element, len(b.facts))}
-	low := sums{total: make([]element, len(sk))}
-	for _, r := range b.rows {
-		if q.Has(r.pivot) {
-			of.add(r.of)
-			low.add(r.sketch)
+func (b *basis) rest(q *Set, sk weighed) *rest {
+	out := &rest{set: q, sketch: sk.modulo(b.modulus)}
+	sums := b.scratch(len(out.sketch))
+	for i, p := range b.pivots {
+		if q.Has(p) {
+			out.in = append(out.in, int32(i))
+			for k, x := range b.sketches[i] {
+				sums[k] += uint64(x)
+			}
 		}
 	}
-	out.of = of.negated()
-	for i, x := range low.negated() {
-		out.sketch[i] = out.sketch[i].plus(x)
+	for k, x := range sums {
+		out.sketch[k] = b.plus(out.sketch[k], b.negative(b.modulus.of(x)))
 	}
-	for _, r := range b.pending {
-		if f := out.value(r.pivot, r.at); f != 0 {
-			out.sketch.less(f, r.sketch)
-			subtractFrom(out.of, f, r.of)
-		}
+	for _, l := range b.pending {
+		out.less = append(out.less, b.value(out, &l.point))
+	}
+	b.subtract(out.sketch, out.less, b.pendingSketches())
+	return out
+}
+
+func (b *basis) pendingSketches() [][]uint32 {
+	out := make([][]uint32, len(b.pending))
+	for w, l := range b.pending {
+		out[w] = l.sketch
 	}
 	return out
 }
 
-// subtractFrom is a −= f·b, where b may be shorter.
-func subtractFrom(a []element, f element, b []element) {
-	f = f.negative()
-	a = a[:len(b)]
-	for i, x := range b {
-		if x != 0 {
-			a[i] = a[i].plus(f.times(x))
-		}
+func (b *basis) scratch(n int) []uint64 {
+	if cap(b.sums) < n {
+		b.sums = make([]uint64, 2*n)
 	}
+	b.sums = b.sums[:n]
+	clear(b.sums)
+	return b.sums
 }
 
-// value is that at a participant, who is in the facts at.
-func (r *rest) value(p int32, at []int32) element {
-	v := valueAt(r.of, at)
-	if r.set.Has(p) {
-		v = v.plus(1)
+// value is that of a rest at a point.
+func (b *basis) value(r *rest, at *point) uint32 {
+	x := b.added(at.rows, r.in)
+	for w, f := range r.less {
+		x = b.plus(x, b.times(f, at.lines[w]))
 	}
-	return v
+	if x = b.negative(x); r.set.Has(at.pivot) {
+		x = b.plus(x, 1)
+	}
+	return x
 }
 
-// valueAt is the value of a combination of facts at a participant who is in those of at.
-func valueAt(of []element, at []int32) element {
-	var low, high uint64 // a sum of at most 2³² elements
-	for _, j := range at {
-		if int(j) < len(of) {
-			x := uint64(of[j])
-			low += x & (1<<31 - 1)
-			high += x >> 31
-		}
+// point looks at a participant.
+func (b *basis) point(p int32) *point {
+	out := &point{pivot: p, rows: make([]uint32, len(b.pivots))}
+	sums := b.scratch(len(b.pivots))
+	total(sums, b.of, b.containing(p))
+	for i, x := range sums {
+		out.rows[i] = b.modulus.of(x)
 	}
-	return element(low).plus(element(high % prime).times(1 << 31))
+	for _, l := range b.pending {
+		out.lines = append(out.lines, b.times(l.scale, b.value(&l.rest, out)))
+	}
+	return out
 }
 
-// containing is the facts that a participant is in.
+// containing is the settled facts that a participant is in.
 func (b *basis) containing(p int32) []int32 {
 	var out []int32
-	for j, f := range b.facts {
+	for j, f := range b.facts[:len(b.of)] {
 		if f.Has(p) {
 			out = append(out, int32(j))
 		}
@@ -237,362 +157,226 @@ func (b *basis) containing(p int32) []int32 {
 	return out
 }
 
-// How many participants are tried as a pivot: at first, and at most while somebody waits.
+// lost is the value of each line at a point, which it loses when the point becomes a pivot.
+func (b *basis) lost(at *point) []uint32 {
+	out := slices.Concat(at.rows, at.lines)
+	vectors := make([][]uint32, len(b.pending))
+	for w, l := range b.pending {
+		vectors[w] = l.lost
+	}
+	b.subtract(out, at.lines, vectors)
+	return out
+}
+
+// How many participants are tried as a pivot.
 const (
 	firstTries = 16
 	pivotTries = 400
 )
 
-// pivot finds a participant at whom the rest is not 0, of as large a class as it
-// can, with the facts that they are in. It returns −1 when it finds none.
-func (b *basis) pivot(r *rest, classes *classes, tries int) (int32, []int32) {
+// pivot finds a participant at whom a rest is not 0, of as large a class as it can;
+// nil when it finds none with so much work, or whatever it takes. It draws from what
+// has been shown and from the set alone.
+func (b *basis) pivot(r *rest, print uint64, c *classes, whatever bool) *point {
+	random := rand.New(rand.NewPCG(b.seed^print, uint64(len(b.facts))))
 	var tried []int32
 	for try := range firstTries {
-		p := int32(b.random.IntN(r.set.of))
+		p := int32(random.IntN(r.set.of))
 		if try%4 != 0 {
-			p = r.set.pick(b.random.IntN)
+			p = r.set.pick(random.IntN)
 		}
 		tried = append(tried, p)
 	}
-	slices.SortStableFunc(tried, func(p, q int32) int { return cmp.Compare(classes.size(q), classes.size(p)) })
-	for _, p := range tried {
-		if at := b.containing(p); r.value(p, at) != 0 {
-			return p, at
+	slices.SortStableFunc(tried, func(p, q int32) int { return cmp.Compare(c.size(q), c.size(p)) })
+	for n, p := range tried {
+		if n == 3 {
+			break
+		}
+		if at := b.point(p); b.value(r, at) != 0 {
+			return at
 		}
 	}
-	if p := b.search(r, tries); p >= 0 {
-		return p, b.containing(p)
-	}
-	return -1, nil
+	return b.search(r, append(tried[3:], b.more(r, random)...), whatever)
 }
 
-// search looks for a pivot among all participants, where that is not too much work,
-// or among more of them.
-func (b *basis) search(r *rest, tries int) int32 {
-	values := b.values(r, tries/2)
-	if values == nil {
-		for try := range tries {
-			p := int32(b.random.IntN(r.set.of))
-			if try%2 == 0 {
-				p = r.set.pick(b.random.IntN)
-			}
-			if r.value(p, b.containing(p)) != 0 {
-				return p
-			}
+func (b *basis) more(r *rest, random *rand.Rand) (out []int32) {
+	for try := range pivotTries {
+		p := int32(random.IntN(r.set.of))
+		if try%2 == 0 {
+			p = r.set.pick(random.IntN)
 		}
-		return -1
+		out = append(out, p)
 	}
-	from := b.random.IntN(len(values))
-	for i := range values {
-		if p := (from + i) % len(values); values[p] != 0 {
-			return int32(p)
-		}
-	}
-	return -1
+	return out
 }
 
-// values is a rest as a vector over the participants; nil where more than so many
-// facts make it up.
-func (b *basis) values(r *rest, most int) []element {
+// search looks for a pivot among some participants, and then, where that is not too
+// much work, among all.
+func (b *basis) search(r *rest, some []int32, whatever bool) *point {
+	of := b.combination(r)
 	var facts []int
-	for j, x := range r.of {
+	for j, x := range of {
 		if x != 0 {
 			facts = append(facts, j)
 		}
 	}
-	if len(facts) > most {
+	for _, p := range some {
+		var sum uint64
+		for _, j := range facts {
+			if b.facts[j].Has(p) {
+				sum += uint64(of[j])
+			}
+		}
+		if r.set.Has(p) {
+			sum++
+		}
+		if b.modulus.of(sum) != 0 {
+			return b.point(p)
+		}
+	}
+	if len(facts) > pivotTries/2 && !whatever {
 		return nil
 	}
-	values := make([]element, r.set.of)
+	values := make([]uint64, r.set.of)
 	for p := range r.set.All() {
 		values[p] = 1
 	}
 	for _, j := range facts {
-		x := r.of[j]
 		for p := range b.facts[j].All() {
-			values[p] = values[p].plus(x)
+			values[p] += uint64(of[j])
 		}
 	}
-	return values
-}
-
-// few says whether a rest, which is not 0, may be a multiple of a set of limit
-// participants or fewer.
-func (b *basis) few(r *rest, limit int) bool {
-	if !b.sketcher.few(r.sketch, limit) {
-		return false
-	}
-	if !slices.ContainsFunc(r.of, func(x element) bool { return x != 0 }) {
-		return r.set.Len() <= limit
-	}
-	n, common := 0, element(0)
-	for _, x := range b.values(r, pivotTries/2) { // there are none where there are too many facts
-		if x != 0 {
-			if n++; common == 0 {
-				common = x
-			}
-			if n > limit || x != common {
-				return false
-			}
+	from := int(some[0])
+	for i := range values {
+		if p := (from + i) % len(values); b.modulus.of(values[p]) != 0 {
+			return b.point(int32(p))
 		}
 	}
-	return true
+	return nil
 }
 
-// probes is in how many parts lines are compared with a rest at first.
-const probes = 8
-
-// mostTrials is how many sets of pivots are tried.
-const mostTrials = 10_000
-
-// suspect is a line whose pivot may be in a small set: no more than so many
-// participants have the pivot's history.
-type suspect struct {
-	sketch sketch
-	alike  int
-}
-
-// suspects are the lines whose pivots have limit participants or fewer of their
-// history, with q among it.
-func (b *basis) suspects(q *Set, c *classes, limit int) (out []suspect) {
-	for n, lines := range [][]*line{b.rows, b.pending} {
-		for u, l := range lines {
-			if alike := int(c.sizeWith(q, l.pivot)); alike <= limit {
-				after := b.pending
-				if n == 1 {
-					after = b.pending[u+1:]
-				}
-				out = append(out, suspect{l.without(after), alike})
-			}
-		}
+// combination is what of the facts makes up a rest, without its set.
+func (b *basis) combination(r *rest) []uint32 {
+	lines := b.asFacts(b.pending)
+	out := make([]uint32, len(b.facts))
+	for j, column := range b.of {
+		out[j] = b.negative(b.added(column, r.in))
 	}
-	slices.SortStableFunc(out, func(a, b suspect) int { return cmp.Compare(a.alike, b.alike) })
+	b.subtract(out, r.less, lines)
 	return out
 }
 
-// exposes says whether a set of limit participants or fewer, with pivots among the
-// suspects, would be in the span with the rest: it is then the sum of the pivots'
-// lines less a multiple of the rest, and 0 in all parts but few. Such a set holds
-// everybody who has a pivot's history, so that few pivots go together; those that
-// do are tried, fewer first.
-func (b *basis) exposes(r *rest, suspects []suspect, limit int) bool {
-	var at [probes]int
-	n := 0
-	for k, x := range r.sketch[:b.parts] {
-		if x != 0 && n < probes {
-			at[n] = k
-			n++
-		}
+func (b *basis) added(v []uint32, at []int32) uint32 {
+	var sum uint64
+	for _, i := range at {
+		sum += uint64(v[i])
 	}
-	var inverse [probes]element
-	for i, k := range at[:n] {
-		inverse[i] = r.sketch[k].inverse()
-	}
-	seen := make([][probes]element, len(suspects)) // multiples of the rest that a line is, by probe
-	for u := range suspects {
-		for i, k := range at[:n] {
-			seen[u][i] = suspects[u].sketch[k].times(inverse[i])
-		}
-	}
-	search := &trials{r: r, suspects: suspects, seen: seen, probes: n, limit: limit, left: mostTrials}
-	for size := 1; search.deeper(size); size++ {
-		if b.try(search, 0, size, 0, [probes]element{}) {
-			return true
-		}
-	}
-	return false
+	return b.modulus.of(sum)
 }
 
-// trials are choices of suspects that are tried.
-type trials struct {
-	r        *rest
-	suspects []suspect
-	seen     [][probes]element
-	probes   int
-	limit    int
-
-	of   []int // the choice at hand
-	left int   // trials
-	more bool  // a choice can be larger
+// become makes a rest the line that it would add, with a pivot at a point.
+func (b *basis) become(r *rest, at *point) *line {
+	l := &line{rest: *r, point: *at, scale: b.inverse(b.value(r, at)), lost: b.lost(at), sketch: make(sketch, len(r.sketch))}
+	for k, x := range r.sketch {
+		l.sketch[k] = b.times(x, l.scale)
+	}
+	return l
 }
 
-// deeper says whether choices of a size are to be tried.
-func (t *trials) deeper(size int) bool {
-	ok := size == 1 || t.more
-	t.more = false
-	return ok && t.left > 0
-}
-
-// try tries every choice of size more suspects, from one on, that fits, and says
-// whether one isolates a small set.
-func (b *basis) try(t *trials, from, size, alike int, sum [probes]element) bool {
-	for u := from; u < len(t.suspects) && alike+t.suspects[u].alike <= t.limit; u++ {
-		if t.left--; t.left < 0 {
-			return false
+// accept adds a line to the span.
+func (b *basis) accept(l *line) {
+	for z := range b.front {
+		x := b.coarsened(l.sketch, z)
+		if x != 0 {
+			b.subtract(b.front[z], []uint32{x}, [][]uint32{l.lost})
 		}
-		next := sum
-		for i := range t.probes {
-			next[i] = next[i].plus(t.seen[u][i])
-		}
-		t.of = append(t.of, u)
-		found := false
-		if size > 1 {
-			found = b.try(t, u+1, size-1, alike+t.suspects[u].alike, next)
-		} else {
-			t.more = true
-			f := repeated(next[:t.probes])
-			found = f != 0 && b.isolates(t.r, f, t.suspects, t.of, t.limit)
-		}
-		t.of = t.of[:len(t.of)-1]
-		if found {
-			return true
-		}
+		b.front[z] = append(b.front[z], x)
 	}
-	return false
-}
-
-// isolates says whether the sum of lines less f times the rest may be a small set.
-func (b *basis) isolates(r *rest, f element, suspects []suspect, of []int, limit int) bool {
-	sum := slices.Clone(suspects[of[0]].sketch)
-	for _, u := range of[1:] {
-		for k, x := range suspects[u].sketch {
-			sum[k] = sum[k].plus(x)
-		}
-	}
-	sum.less(f, r.sketch)
-	return b.sketcher.few(sum, limit)
-}
-
-// without is the sketch of a line made 0 at the pivots of pending ones.
-func (l *line) without(pending []*line) sketch {
-	sk, of := l.sketch, l.of
-	for _, p := range pending {
-		f := valueAt(of, p.at)
-		if f == 0 {
-			continue
-		}
-		if &sk[0] == &l.sketch[0] {
-			of = make([]element, len(pending[len(pending)-1].of))
-			copy(of, l.of)
-			sk = slices.Clone(sk)
-		}
-		sk.less(f, p.sketch)
-		subtractFrom(of, f, p.of)
-	}
-	return sk
-}
-
-// repeated is a number that stands more than once, 0 where none does.
-func repeated(x []element) element {
-	for i, a := range x {
-		if a != 0 && slices.Contains(x[i+1:], a) {
-			return a
-		}
-	}
-	return 0
-}
-
-// accept adds what is left of a set to the span.
-func (b *basis) accept(r *rest, pivot int32, at []int32) {
-	inverse := r.value(pivot, at).inverse()
-	l := &line{pivot: pivot, of: make([]element, len(r.of)+1), at: at, sketch: slices.Clone(r.sketch)}
-	for i, x := range r.of {
-		l.of[i] = x.times(inverse)
-	}
-	l.of[len(r.of)] = inverse
-	if r.set.Has(pivot) {
-		l.at = append(l.at, int32(len(b.facts)))
-	}
-	for i, x := range l.sketch {
-		l.sketch[i] = x.times(inverse)
-	}
-	b.facts = append(b.facts, r.set)
+	b.facts = append(b.facts, l.set)
 	b.pending = append(b.pending, l)
 }
 
-// undo forgets the pending rows but the first n.
-func (b *basis) undo(n int) {
-	b.facts = b.facts[:len(b.facts)-(len(b.pending)-n)]
-	b.pending = b.pending[:n]
+// undo forgets the last pending line.
+func (b *basis) undo() {
+	last := len(b.pending) - 1
+	l := b.pending[last]
+	for z := range b.front {
+		b.front[z] = b.front[z][:len(b.front[z])-1]
+		if x := b.coarsened(l.sketch, z); x != 0 {
+			b.subtract(b.front[z], []uint32{b.negative(x)}, [][]uint32{l.lost})
+		}
+	}
+	b.facts = b.facts[:len(b.facts)-1]
+	b.pending = b.pending[:last]
 }
 
-// settle makes the pending rows rows.
+// settle makes the pending lines rows.
 func (b *basis) settle() {
 	if len(b.pending) == 0 {
 		return
 	}
-	for u, last := range b.pending {
-		last.of = slices.Grow(last.of, len(b.facts)-len(last.of))[:len(b.facts)]
-		last.at = b.containing(last.pivot)
-		each(b.pending[:u], func(r *line) { r.lose(valueAt(r.of, last.at), last) })
+	n, rows := len(b.facts), len(b.pivots)
+	of := b.asFacts(b.pending)
+	lost := make([][]uint32, len(b.pending))
+	for w, l := range b.pending {
+		lost[w] = l.lost
+		b.pivots = append(b.pivots, l.pivot)
 	}
-	for from := 0; from < len(b.pending); from += mostTerms {
-		part := b.pending[from:min(from+mostTerms, len(b.pending))]
-		each(b.rows, func(r *line) {
-			f := make([]element, len(part)) // a pending row is 0 at the others' pivots, so that the order makes no difference
-			for u, p := range part {
-				f[u] = valueAt(r.of, p.at).negative()
+	b.of = append(b.of, make([][]uint32, n-len(b.of))...)
+	each(n, func(j int) {
+		column := slices.Grow(b.of[j], len(b.pivots)-len(b.of[j]))
+		column = column[:len(b.pivots)]
+		if len(b.of[j]) == 0 {
+			clear(column)
+		}
+		times := make([]uint32, len(of))
+		for w := range of {
+			times[w] = of[w][j]
+			column[rows+w] = times[w]
+		}
+		b.subtract(column, times, lost)
+		b.of[j] = column
+	})
+	for _, l := range b.pending {
+		b.sketches = append(b.sketches, slices.Clone(l.sketch))
+	}
+	sketches := b.pendingSketches()
+	each(len(b.sketches), func(i int) {
+		times := make([]uint32, len(lost))
+		for w, l := range lost {
+			if i < len(l) {
+				times[w] = l[i]
 			}
-			if n := len(b.facts) - len(r.of); n > 0 {
-				r.of = append(r.of, make([]element, n)...)
-			}
-			addProducts(r.of, f, func(u int) []element { return part[u].of })
-			addProducts(r.sketch, f, func(u int) []element { return part[u].sketch })
-		})
-	}
-	for _, r := range b.pending {
-		r.at = nil
-	}
-	b.rows = append(b.rows, b.pending...)
+		}
+		b.subtract(b.sketches[i], times, sketches)
+	})
 	b.pending = nil
 }
 
-// mostTerms is how many products of elements, each below 2¹²², fit into 128 bits,
-// with an element.
-const mostTerms = 63
-
-// addProducts adds f[u]·v(u) to a, for every u, and reduces once.
-func addProducts(a, f []element, v func(u int) []element) {
-	var high, low [256]uint64
-	for from := 0; from < len(a); from += len(low) {
-		part := a[from:min(from+len(low), len(a))]
-		for i, x := range part {
-			high[i], low[i] = 0, uint64(x)
+// asFacts is the combinations of the facts that pending lines are.
+func (b *basis) asFacts(pending []*line) (lines [][]uint32) {
+	for w, l := range pending {
+		out := make([]uint32, len(b.facts))
+		each(len(b.of), func(j int) { out[j] = b.negative(b.added(b.of[j], l.in)) })
+		b.subtract(out, l.less, lines)
+		at := len(b.of) + w
+		out[at] = b.plus(out[at], 1)
+		for j, x := range out {
+			out[j] = b.times(x, l.scale)
 		}
-		for u, x := range f {
-			if x == 0 {
-				continue
-			}
-			for i, y := range v(u)[from:][:len(part)] {
-				hi, lo := bits.Mul64(uint64(x), uint64(y))
-				var carry uint64
-				low[i], carry = bits.Add64(low[i], lo, 0)
-				high[i] += hi + carry
-			}
-		}
-		for i := range part {
-			// 2⁶⁴ is 8 modulo the prime.
-			part[i] = element(low[i]&prime + low[i]>>61).times(1).plus(element(high[i]&prime + high[i]>>61).times(8))
-		}
+		lines = append(lines, out)
 	}
+	return lines
 }
 
-// lose subtracts f times another line.
-func (l *line) lose(f element, other *line) {
-	if f != 0 {
-		subtractFrom(l.of, f, other.of)
-		l.sketch.less(f, other.sketch)
-	}
-}
-
-// each calls f for each line, on all processors where there are many.
-func each(lines []*line, f func(*line)) {
-	workers := min(runtime.GOMAXPROCS(0), 1+len(lines)/16)
+// each calls f for 0 to n−1, on all processors where there is much to do.
+func each(n int, f func(int)) {
+	workers := min(runtime.GOMAXPROCS(0), 1+n/16)
 	var wg sync.WaitGroup
 	for w := range workers {
 		wg.Go(func() {
-			for i := w; i < len(lines); i += workers {
-				f(lines[i])
+			for i := w; i < n; i += workers {
+				f(i)
 			}
 		})
 	}

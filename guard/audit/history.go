@@ -24,16 +24,26 @@ import (
 //   - a new vector of 1 to Limit participants in the span that has no pivot is a
 //     multiple of that rest, which then has few nonzero participants, and so few
 //     nonzero parts. This misses none.
-//   - one with pivots is the sum of their lines less a multiple of the rest. A
+//   - one with pivots is the sum of their lines, after the rest has become one. A
 //     vector in the span contains all who have the same history or none of them, so
-//     that a pivot can be in a small set only if few have its history. All choices
-//     of such pivots that fit into a small set are tried, fewer first. Where there
-//     are more than mostTrials, a set with many pivots can be missed, if it has many
-//     in each of the three bases of the span, whose pivots are chosen at random from
-//     participants who have their history in common with many.
+//     that a pivot can be in a small set only if few have its history. Every such line
+//     is tried by itself, and with every other; choices of more are tried up to
+//     mostTrials, lines of few participants first. So a set can be missed that has three
+//     pivots or more in each of the three bases of the span, which draw their pivots, in
+//     secret, from participants who have their history in common with many. Of pairs one
+//     in some thousand is missed in a basis, where none of the parts that are looked at
+//     is free of the set.
 //
-// Sums of a variable are vectors in a span of their own. Counts that are not
-// shown exactly, bounds, and what someone knows from elsewhere are not tested.
+// All of it is computed modulo secret primes of about 2²⁹, one to a basis: what depends
+// over the rationals depends modulo each. Nothing is taken for derivable, and so shown
+// without being remembered, that does not depend modulo all three.
+//
+// Sums of a variable are vectors in a span of their own. Counts that are not shown
+// exactly, bounds, and what someone knows from elsewhere are not tested.
+//
+// What is answered depends on the seed, on the facts that were answered before, and on
+// the question; not on what was withheld, on when it was asked, or on whether the
+// facts were recalled.
 //
 // Its methods may be called by one goroutine at a time.
 type History struct {
@@ -108,7 +118,7 @@ func NewHistory(o HistoryOptions) *History {
 func (h *History) space(variable string) *space {
 	s := h.spaces[variable]
 	if s == nil {
-		s = newSpace(h, len(h.spaces))
+		s = newSpace(h, variable)
 		h.spaces[variable] = s
 	}
 	return s
@@ -119,10 +129,10 @@ func (h *History) limit() int { return int(h.options.Limit + h.options.Band) }
 
 func (h *History) small(s *Set) bool { return s.Len() > 0 && s.Len() <= h.limit() }
 
-// Shown says whether the count of a set has been shown.
+// Shown says whether the count of a set has been shown, or follows from what has.
 func (h *History) Shown(s *Set) bool {
 	h.settled.Wait()
-	return h.space("").shown[h.sketch.of(s).print()]
+	return s.Len() == 0 || h.space("").explains(s, h.sketch.of(s))
 }
 
 // Ask decides which numbers of a table may be shown, and remembers those: the
@@ -139,10 +149,8 @@ func (h *History) AskContext(ctx context.Context, q *Question, progress func(don
 	h.settled.Wait()
 	start := time.Now()
 	out := &Answer{Shown: make([]bool, len(q.Numbers)), Why: make([]Reason, len(q.Numbers))}
-	sketches := make([]sketch, len(q.Sets))
-	for i, s := range q.Sets {
-		sketches[i] = h.sketch.of(s)
-	}
+	sketches := make([]weighed, len(q.Sets))
+	each(len(q.Sets), func(i int) { sketches[i] = h.sketch.of(q.Sets[i]) })
 	for n, i := range largestFirst(q) {
 		if ctx.Err() != nil {
 			break
@@ -165,10 +173,8 @@ func (h *History) AskContext(ctx context.Context, q *Question, progress func(don
 // facts is what has been added to the spans since the last settling.
 func (h *History) facts() (out []Fact) {
 	for _, variable := range slices.Sorted(maps.Keys(h.spaces)) {
-		for _, st := range h.spaces[variable].log {
-			if st.rank {
-				out = append(out, Fact{variable, st.set})
-			}
+		for _, s := range h.spaces[variable].fresh {
+			out = append(out, Fact{variable, s})
 		}
 	}
 	return out
@@ -177,7 +183,7 @@ func (h *History) facts() (out []Fact) {
 // Recall remembers facts that were answered before, without deciding on them.
 func (h *History) Recall(facts []Fact) {
 	h.settled.Wait()
-	for part := range slices.Chunk(facts, mostTerms) {
+	for part := range slices.Chunk(facts, mostPending) {
 		for _, f := range part {
 			h.space(f.Sum).recall(f.Set, h.sketch.of(f.Set))
 		}
@@ -207,7 +213,7 @@ func largestFirst(q *Question) []int {
 }
 
 // give decides one number: all that it gives away is shown, or nothing.
-func (h *History) give(q *Question, n *Given, sketches []sketch) Reason {
+func (h *History) give(q *Question, n *Given, sketches []weighed) Reason {
 	over := n.Over
 	if over == nil && n.Sum != "" {
 		over = n.Sets
@@ -248,10 +254,10 @@ func (h *History) Stats() Stats {
 	h.settled.Wait()
 	out := h.stats
 	for _, s := range h.spaces {
-		rank := len(s.bases[0].rows)
-		out.Sets += len(s.shown)
+		rank := len(s.bases[0].facts)
+		out.Sets += rank
 		out.Rank = max(out.Rank, rank)
-		out.Bytes += int64(bases*rank*(8*rank+16*h.sketch.parts+4*rank/2)) + 8*int64(h.options.Participants)
+		out.Bytes += int64(4*bases*rank*(rank+2*h.sketch.parts)) + 4*int64(h.options.Participants)
 		for _, f := range s.bases[0].facts {
 			out.Bytes += int64(4*len(f.list) + 8*len(f.words))
 		}

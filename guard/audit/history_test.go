@@ -1,6 +1,7 @@
 package audit_test
 
 import (
+	"bytes"
 	"math/rand/v2"
 	"testing"
 
@@ -51,5 +52,66 @@ func TestHistoryTrackers(t *testing.T) {
 				t.Errorf("%d of %d shown, want %d", shown, len(c.sets), c.shown)
 			}
 		})
+	}
+}
+
+// TestHistoryRestarts asks the same of a history that goes on and of one that is begun
+// again between questions, from its facts or from what it saved, and is asked nothing
+// that would be withheld.
+func TestHistoryRestarts(t *testing.T) {
+	const n = 600
+	options := audit.HistoryOptions{Participants: n, Limit: 6, Seed: 3}
+	r := rand.New(rand.NewPCG(5, 5))
+	whole, again := audit.NewHistory(options), audit.NewHistory(options)
+	var facts []audit.Fact
+	withheld := 0
+	for range 120 {
+		q := &audit.Question{}
+		for i := range 1 + r.IntN(6) {
+			var members []int32
+			low, high, odd := r.IntN(n), r.IntN(n), r.IntN(5)
+			for p := range int32(n) {
+				if (int(p) >= low) != (int(p) >= high) && (odd > 0 || p%2 == 1) {
+					members = append(members, p)
+				}
+			}
+			q.Sets = append(q.Sets, audit.NewSet(n, members))
+			g := audit.Given{Sets: []int{i}}
+			if i > 0 && r.IntN(3) == 0 {
+				g = audit.Given{Sets: []int{i, i - 1}, Sum: "bmi"}
+			}
+			q.Numbers = append(q.Numbers, g)
+		}
+		a := whole.Ask(q)
+		facts = append(facts, a.Facts...)
+		for i, shown := range a.Shown {
+			if !shown {
+				withheld++
+			}
+			q.Numbers[i].Hidden = q.Numbers[i].Hidden || !shown && r.IntN(2) == 0
+		}
+		b := again.Ask(q)
+		for i := range a.Shown {
+			if a.Shown[i] != b.Shown[i] {
+				t.Fatalf("number %d of a question is %v (%v) at first and %v (%v) again", i, a.Shown[i], a.Why[i], b.Shown[i], b.Why[i])
+			}
+		}
+		switch r.IntN(8) {
+		case 0:
+			again = audit.NewHistory(options)
+			again.Recall(facts)
+		case 1:
+			var state bytes.Buffer
+			if err := again.Save(&state); err != nil {
+				t.Fatal(err)
+			}
+			var err error
+			if again, err = audit.Load(options, state.Bytes(), facts); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if withheld < 50 || len(facts) < 100 {
+		t.Errorf("only %d numbers were withheld, of %d facts", withheld, len(facts))
 	}
 }

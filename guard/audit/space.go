@@ -1,8 +1,7 @@
 package audit
 
 import (
-	"math"
-	"math/rand/v2"
+	"hash/fnv"
 	"slices"
 	"sync"
 )
@@ -14,61 +13,51 @@ const bases = 3
 type space struct {
 	h       *History
 	bases   [bases]*basis
-	shown   map[print]bool
-	sizes   map[int][]*Set // what was shown, by size
+	sizes   map[int][]*Set // the sets of the span, by size
 	classes *classes
-	log     []step
-
-	suspects int // of the last set
+	fresh   []*Set // sets since the last settling
 }
 
-// step is a set that has been shown since the last settling.
-type step struct {
-	set    *Set
-	sketch sketch
-	rank   bool // it was not in the span
-}
-
-func newSpace(h *History, stream int) *space {
-	s := &space{h: h, shown: map[print]bool{}, sizes: map[int][]*Set{}, classes: newClasses(h.options.Participants)}
+func newSpace(h *History, variable string) *space {
+	s := &space{h: h, sizes: map[int][]*Set{}, classes: newClasses(h.options.Participants)}
+	name := fnv.New64a()
+	name.Write([]byte(variable))
 	for i := range s.bases {
-		s.bases[i] = &basis{sketcher: h.sketch, random: rand.New(rand.NewPCG(h.options.Seed, uint64(stream*bases+i)))}
+		s.bases[i] = newBasis(h.sketch, mixed(h.options.Seed^name.Sum64())+uint64(i)<<32)
 	}
 	return s
 }
 
 // show adds a set to what is shown, if it may be.
-func (s *space) show(q *Set, sk sketch) Reason {
+func (s *space) show(q *Set, sk weighed) Reason {
 	switch {
-	case q.Len() == 0 || s.shown[sk.print()]:
+	case q.Len() == 0:
 		return Free
 	case s.h.small(q):
 		return Small
+	}
+	var tries [bases]trial
+	s.each(func(i int, b *basis) { tries[i].rest = b.rest(q, sk) })
+	switch {
+	case explained(&tries):
+		return Free
 	case s.nested(q):
 		return Derivable
 	}
 	s.classes.count(q)
 	defer s.classes.forget()
-	var tries [bases]trial
-	s.each(func(i int, b *basis) { tries[i] = s.try(b, q, sk) })
-	s.suspects = 0
+	print := sk.print()
+	s.each(func(i int, b *basis) { s.try(b, &tries[i], print) })
 	for _, t := range tries {
-		s.suspects = max(s.suspects, t.suspects)
-		switch {
-		case t.explained:
-			s.remember(step{q, sk, false})
-			return Free
-		case t.exposes:
-			return Derivable
+		if t.why != Free {
+			return t.why
 		}
 	}
-	if !s.accept(q, sk, &tries) {
-		return Budget
-	}
+	s.accept(&tries)
 	return Free
 }
 
-// nested says whether a set that was shown lies within this one, or around it, and
+// nested says whether a set of the span lies within this one, or around it, and
 // differs by few.
 func (s *space) nested(q *Set) bool {
 	limit := s.h.limit()
@@ -84,29 +73,39 @@ func (s *space) nested(q *Set) bool {
 
 // trial is what a basis says of a set.
 type trial struct {
-	rest      *rest
-	explained bool // it is in the span
-	exposes   bool // with it a small set would be
-	suspects  int
-	pivot     int32
-	at        []int32 // the facts that the pivot is in
+	rest *rest
+	line *line
+	why  Reason
 }
 
-func (s *space) try(b *basis, q *Set, sk sketch) (t trial) {
-	t.rest = b.rest(q, sk)
-	if t.explained = t.rest.sketch.nonzero() == 0; t.explained {
-		return t
+// explained says whether a set is in the span, by all bases.
+func explained(tries *[bases]trial) bool {
+	for _, t := range tries {
+		if t.rest.sketch.nonzero() > 0 {
+			return false
+		}
 	}
-	if t.exposes = b.few(t.rest, s.h.limit()); t.exposes {
-		return t
+	return true
+}
+
+func (s *space) try(b *basis, t *trial, print uint64) {
+	if b.few(b.modulus, t.rest.sketch, s.h.limit(), 0) {
+		t.why = Derivable
+		return
 	}
-	suspects := b.suspects(q, s.classes, s.h.limit())
-	t.suspects = len(suspects)
-	if t.exposes = b.exposes(t.rest, suspects, s.h.limit()); t.exposes {
-		return t
+	at := b.pivot(t.rest, print, s.classes, false)
+	if at == nil {
+		t.why = Budget
+		return
 	}
-	t.pivot, t.at = b.pivot(t.rest, s.classes, pivotTries)
-	return t
+	t.line = b.become(t.rest, at)
+	found, decided := b.exposes(t.line, s.classes, s.h.limit())
+	switch {
+	case found:
+		t.why = Derivable
+	case !decided:
+		t.why = Budget
+	}
 }
 
 // each calls f for each basis, beside each other where there is much to do.
@@ -124,76 +123,76 @@ func (s *space) each(f func(i int, b *basis)) {
 	wg.Wait()
 }
 
-// accept adds a set to the span. It reports whether every basis found a pivot.
-func (s *space) accept(q *Set, sk sketch, tries *[bases]trial) bool {
-	for _, t := range tries {
-		if t.pivot < 0 {
-			return false
-		}
-	}
+// accept adds a set to the span.
+func (s *space) accept(tries *[bases]trial) {
 	for i, b := range s.bases {
-		b.accept(tries[i].rest, tries[i].pivot, tries[i].at)
+		b.accept(tries[i].line)
 	}
+	q := tries[0].rest.set
+	s.sizes[q.Len()] = append(s.sizes[q.Len()], q)
+	s.fresh = append(s.fresh, q)
 	s.classes.divide(q)
-	s.remember(step{q, sk, true})
-	return true
 }
 
 // recall adds a set to what was shown.
-func (s *space) recall(q *Set, sk sketch) {
+func (s *space) recall(q *Set, sk weighed) {
 	s.classes.count(q)
 	defer s.classes.forget()
 	var tries [bases]trial
 	s.each(func(i int, b *basis) {
 		t := &tries[i]
-		t.rest = b.rest(q, sk)
-		if t.explained = t.rest.sketch.nonzero() == 0; !t.explained {
-			t.pivot, t.at = b.pivot(t.rest, s.classes, math.MaxInt)
+		if t.rest = b.rest(q, sk); t.rest.sketch.nonzero() > 0 {
+			t.line = b.become(t.rest, b.pivot(t.rest, sk.print(), s.classes, true))
 		}
 	})
-	if !tries[0].explained {
-		s.accept(q, sk, &tries)
+	if !explained(&tries) {
+		s.accept(&tries)
 	}
 }
 
-func (s *space) remember(st step) {
-	s.shown[st.sketch.print()] = true
-	s.sizes[st.set.Len()] = append(s.sizes[st.set.Len()], st.set)
-	s.log = append(s.log, st)
+// explains says whether the count of a set follows.
+func (s *space) explains(q *Set, sk weighed) bool {
+	var tries [bases]trial
+	s.each(func(i int, b *basis) { tries[i].rest = b.rest(q, sk) })
+	return explained(&tries)
 }
 
-// shorten makes pending lines rows where there are many, or many lines to reduce by them.
+// mostPending is how many lines are pending at most.
+const mostPending = 128
+
 func (s *space) shorten() {
-	if n := len(s.bases[0].pending); n >= mostTerms || n > 3 && s.suspects > 20 {
-		s.each(func(_ int, b *basis) { b.settle() })
+	if len(s.bases[0].pending) >= mostPending {
+		s.settleBases()
 	}
 }
 
-func (s *space) mark() int { return len(s.log) }
+func (s *space) mark() int { return len(s.fresh) }
 
 // undo forgets what was shown since a mark.
 func (s *space) undo(mark int) {
-	for n := len(s.log) - 1; n >= mark; n-- {
-		st := s.log[n]
-		delete(s.shown, st.sketch.print())
-		same := s.sizes[st.set.Len()]
-		s.sizes[st.set.Len()] = same[:len(same)-1]
-		if !st.rank {
-			continue
-		}
+	for len(s.fresh) > mark {
+		q := s.fresh[len(s.fresh)-1]
+		s.fresh = s.fresh[:len(s.fresh)-1]
+		same := s.sizes[q.Len()]
+		s.sizes[q.Len()] = same[:len(same)-1]
 		for _, b := range s.bases {
-			b.undo(len(b.pending) - 1)
+			b.undo()
 		}
+		s.classes.unite(q)
 	}
-	s.log = s.log[:mark]
 }
 
 // settle makes what was shown a part of the bases.
 func (s *space) settle() {
+	s.settleBases()
+	s.classes.settle()
+	s.fresh = nil
+}
+
+func (s *space) settleBases() {
 	for _, b := range s.bases {
 		b.settle()
 	}
-	s.log = nil
 }
 
 // classes are the participants by their history: two are in the same class who are
@@ -204,6 +203,9 @@ type classes struct {
 
 	in      []int32 // by class, how many are in the set that is counted
 	counted []int32 // classes that have some in it
+
+	divided []int   // by division since the last settling, how many classes there were
+	from    []int32 // by class that came of these, of which
 }
 
 func newClasses(participants int) *classes {
@@ -235,12 +237,12 @@ func (c *classes) count(q *Set) {
 
 // sizeWith is how many have a participant's history and are, as they, in the set that
 // is counted, or are not.
-func (c *classes) sizeWith(q *Set, p int32) int32 {
+func (c *classes) sizeWith(q *Set, p int32) int {
 	k := c.of[p]
 	if q.Has(p) {
-		return c.in[k]
+		return int(c.in[k])
 	}
-	return c.sizes[k] - c.in[k]
+	return int(c.sizes[k] - c.in[k])
 }
 
 func (c *classes) forget() {
@@ -252,20 +254,39 @@ func (c *classes) forget() {
 
 // divide divides every class by the set that is counted.
 func (c *classes) divide(q *Set) {
-	to := map[int32]int32{}
+	c.divided = append(c.divided, len(c.sizes))
+	part := make([]int32, len(c.sizes)) // of each class, that which is in the set
 	for _, k := range c.counted {
 		if n := c.in[k]; n < c.sizes[k] {
-			to[k] = int32(len(c.sizes))
+			part[k] = int32(len(c.sizes))
 			c.sizes[k] -= n
 			c.sizes = append(c.sizes, n)
+			c.from = append(c.from, k)
 		}
 	}
-	if len(to) == 0 {
-		return
-	}
 	for p := range q.All() {
-		if k, ok := to[c.of[p]]; ok {
+		if k := part[c.of[p]]; k > 0 {
 			c.of[p] = k
 		}
 	}
 }
+
+// unite takes the last division back.
+func (c *classes) unite(q *Set) {
+	last := len(c.divided) - 1
+	n := c.divided[last]
+	for p := range q.All() {
+		if k := int(c.of[p]) - n; k >= 0 {
+			c.of[p] = c.from[len(c.from)-(len(c.sizes)-n)+k]
+		}
+	}
+	from := c.from[len(c.from)-(len(c.sizes)-n):]
+	for i, k := range from {
+		c.sizes[k] += c.sizes[n+i]
+	}
+	c.from = c.from[:len(c.from)-len(from)]
+	c.sizes, c.divided = c.sizes[:n], c.divided[:last]
+}
+
+// settle forgets how classes were divided.
+func (c *classes) settle() { c.divided, c.from = nil, nil }

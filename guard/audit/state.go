@@ -15,10 +15,11 @@ import (
 // does not write the facts.
 //
 //	8 bytes  magic
-//	uint64s  the participants, the limit, the seed, and the number of spaces; of each space, in
+//	uint32s  the participants, the limit, the seed (two), and the number of spaces; of each space, in
 //	         the order of their names: the length of its name, the name, a byte each, the number
 //	         of its facts, of its classes and their sizes, the class of each participant; of each
-//	         basis: for each row its pivot, its combination of the facts, and its sketch
+//	         basis: the pivots of its rows, for each fact its share in each row, and for each row
+//	         its sketch
 //	uint32   CRC-32C of all that
 //
 // Numbers are little-endian.
@@ -27,29 +28,24 @@ func (h *History) Save(w io.Writer) error {
 	sum := crc32.New(castagnoli)
 	out := &words{w: bufio.NewWriterSize(io.MultiWriter(w, sum), 1<<20)}
 	out.w.WriteString(stateMagic)
-	out.put(uint64(h.options.Participants), uint64(h.limit()), h.sketch.seed, uint64(len(h.spaces)))
+	out.put(uint32(h.options.Participants), uint32(h.limit()), uint32(h.sketch.seed), uint32(h.sketch.seed>>32), uint32(len(h.spaces)))
 	for _, name := range slices.Sorted(maps.Keys(h.spaces)) {
 		s := h.spaces[name]
-		out.put(uint64(len(name)))
+		out.put(uint32(len(name)))
 		for _, c := range []byte(name) {
-			out.put(uint64(c))
+			out.put(uint32(c))
 		}
-		out.put(uint64(len(s.bases[0].facts)), uint64(len(s.classes.sizes)))
-		for _, n := range s.classes.sizes {
-			out.put(uint64(n))
-		}
-		for _, c := range s.classes.of {
-			out.put(uint64(c))
-		}
+		out.put(uint32(len(s.bases[0].facts)))
+		out.signed(int32(len(s.classes.sizes)))
+		out.signed(s.classes.sizes...)
+		out.signed(s.classes.of...)
 		for _, b := range s.bases {
-			for _, r := range b.rows {
-				out.put(uint64(r.pivot))
-				for _, x := range r.of {
-					out.put(uint64(x))
-				}
-				for _, x := range r.sketch {
-					out.put(uint64(x))
-				}
+			out.signed(b.pivots...)
+			for _, column := range b.of {
+				out.put(column...)
+			}
+			for _, k := range b.sketches {
+				out.put(k...)
 			}
 		}
 	}
@@ -60,19 +56,25 @@ func (h *History) Save(w io.Writer) error {
 	return err
 }
 
-const stateMagic = "weiraud1"
+const stateMagic = "weiraud2"
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 type words struct {
 	w *bufio.Writer
-	b [8]byte
+	b [4]byte
 }
 
-func (o *words) put(xs ...uint64) {
+func (o *words) put(xs ...uint32) {
 	for _, x := range xs {
-		binary.LittleEndian.PutUint64(o.b[:], x)
+		binary.LittleEndian.PutUint32(o.b[:], x)
 		o.w.Write(o.b[:])
+	}
+}
+
+func (o *words) signed(xs ...int32) {
+	for _, x := range xs {
+		o.put(uint32(x))
 	}
 }
 
@@ -82,16 +84,16 @@ var errState = errors.New("the saved state of the audit is not one of this histo
 // same questions: b is what Save wrote, and facts are those that were answered, in
 // their order.
 func Load(o HistoryOptions, b []byte, facts []Fact) (*History, error) {
-	if len(b) < len(stateMagic)+4 || string(b[:len(stateMagic)]) != stateMagic || len(b)%8 != 4 ||
+	if len(b) < len(stateMagic)+4 || string(b[:len(stateMagic)]) != stateMagic || len(b)%4 != 0 ||
 		crc32.Checksum(b[:len(b)-4], castagnoli) != binary.LittleEndian.Uint32(b[len(b)-4:]) {
 		return nil, errState
 	}
 	in := &reader{b: b[len(stateMagic) : len(b)-4]}
-	participants, limit, seed, spaces := in.next(), in.next(), in.next(), in.next()
-	if participants != uint64(o.Participants) || limit != uint64(o.Limit+o.Band) || spaces > uint64(len(in.b)) {
+	participants, limit, low, high, spaces := in.next(), in.next(), in.next(), in.next(), in.next()
+	if int(participants) != o.Participants || int64(limit) != o.Limit+o.Band || int(spaces) > len(in.b) {
 		return nil, errState
 	}
-	o.Seed = seed
+	o.Seed = uint64(high)<<32 | uint64(low)
 	h := NewHistory(o)
 	for range spaces {
 		if err := h.loadSpace(in, facts); err != nil {
@@ -102,20 +104,20 @@ func Load(o HistoryOptions, b []byte, facts []Fact) (*History, error) {
 		return nil, errState
 	}
 	for _, f := range facts {
-		s := h.spaces[f.Sum]
-		if s == nil {
+		if h.spaces[f.Sum] == nil {
 			return nil, errState
 		}
-		s.shown[h.sketch.of(f.Set).print()] = true
-		s.sizes[f.Set.Len()] = append(s.sizes[f.Set.Len()], f.Set)
 	}
 	return h, nil
 }
 
 func (h *History) loadSpace(in *reader, facts []Fact) error {
 	var name []byte
-	for range in.count(1) {
+	for range in.next() {
 		name = append(name, byte(in.next()))
+		if in.failed {
+			return errState
+		}
 	}
 	s := h.space(string(name))
 	n := int(in.next())
@@ -123,68 +125,72 @@ func (h *History) loadSpace(in *reader, facts []Fact) error {
 	for _, f := range facts {
 		if f.Sum == string(name) {
 			sets = append(sets, f.Set)
+			s.sizes[f.Set.Len()] = append(s.sizes[f.Set.Len()], f.Set)
 		}
 	}
 	if len(sets) != n {
 		return errState
 	}
-	s.classes.sizes = make([]int32, in.count(1))
-	for i := range s.classes.sizes {
-		s.classes.sizes[i] = int32(in.next())
-	}
-	for p := range s.classes.of {
-		if s.classes.of[p] = int32(in.next()); in.failed || int(s.classes.of[p]) >= len(s.classes.sizes) {
+	s.classes.sizes = in.signed(int(in.next()))
+	s.classes.of = in.signed(h.options.Participants)
+	for _, k := range s.classes.of {
+		if k < 0 || int(k) >= len(s.classes.sizes) {
 			return errState
 		}
 	}
 	for _, b := range s.bases {
 		b.facts = slices.Clone(sets)
+		b.pivots = in.signed(n)
 		for range n {
-			r := &line{pivot: int32(in.next()), of: in.elements(n), sketch: in.elements(2 * h.sketch.parts)}
-			if in.failed || r.pivot < 0 || int(r.pivot) >= h.options.Participants {
-				return errState
+			b.of = append(b.of, in.some(n))
+		}
+		for range n {
+			b.sketches = append(b.sketches, in.some(2*h.sketch.parts))
+		}
+		if in.failed {
+			return errState
+		}
+		for z := range b.front {
+			for _, k := range b.sketches {
+				b.front[z] = append(b.front[z], b.coarsened(k, z))
 			}
-			b.rows = append(b.rows, r)
 		}
 	}
 	return nil
 }
 
-// reader reads numbers; once it has failed it reads zeros.
+// reader reads numbers; once it has failed it reads zeros and nothing.
 type reader struct {
 	b      []byte
 	failed bool
 }
 
-func (r *reader) next() uint64 {
-	if len(r.b) < 8 {
+func (r *reader) next() uint32 {
+	if len(r.b) < 4 {
 		r.failed = true
 		return 0
 	}
-	x := binary.LittleEndian.Uint64(r.b)
-	r.b = r.b[8:]
+	x := binary.LittleEndian.Uint32(r.b)
+	r.b = r.b[4:]
 	return x
 }
 
-// count reads a number of things that take so many numbers each.
-func (r *reader) count(each int) int {
-	n := r.next()
-	if n > uint64(len(r.b)/8/each) {
-		r.failed = true
-		return 0
+func (r *reader) some(n int) []uint32 {
+	if n > len(r.b)/4 {
+		r.failed, n = true, 0
 	}
-	return int(n)
+	out := make([]uint32, n)
+	for i := range out {
+		out[i] = r.next()
+	}
+	return out
 }
 
-func (r *reader) elements(n int) []element {
-	if n > len(r.b)/8 {
-		r.failed = true
-		return nil
+func (r *reader) signed(n int) []int32 {
+	xs := r.some(n)
+	out := make([]int32, len(xs))
+	for i, x := range xs {
+		out[i] = int32(x)
 	}
-	out := make([]element, n)
-	for i := range out {
-		out[i] = element(binary.LittleEndian.Uint64(r.b[8*i:]))
-	}
-	r.b = r.b[8*n:]
 	return out
 }
