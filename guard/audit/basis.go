@@ -27,7 +27,8 @@ type basis struct {
 	front   [fronts][]uint32 // by part of a coarse sketch, by line
 	at      [fronts][]int    // the parts of a sketch that make up one
 
-	sums []uint64 // for adding up
+	sums   []uint64 // for adding up
+	trials *trials
 }
 
 // fronts is how many parts of a coarse sketch are kept up to date, each of so many of
@@ -45,6 +46,7 @@ type line struct {
 	scale  uint32   // what the rest was multiplied by
 	sketch sketch   // of the line
 	lost   []uint32 // by line before it: what that line had at the pivot, and lost
+	of     []uint32 // by fact: the combination that it is, when that has been worked out
 }
 
 // rest is what of a set the span does not explain: a vector that is 0 at every pivot.
@@ -101,6 +103,21 @@ func (b *basis) rest(q *Set, sk weighed) *rest {
 	}
 	b.subtract(out.sketch, out.less, b.pendingSketches())
 	return out
+}
+
+// pivotOf is the pivot of a line, and sketchOf its sketch when it was made.
+func (b *basis) pivotOf(i int) int32 {
+	if n := len(b.pivots); i >= n {
+		return b.pending[i-n].pivot
+	}
+	return b.pivots[i]
+}
+
+func (b *basis) sketchOf(i int) sketch {
+	if n := len(b.sketches); i >= n {
+		return b.pending[i-n].sketch
+	}
+	return b.sketches[i]
 }
 
 func (b *basis) pendingSketches() [][]uint32 {
@@ -168,9 +185,10 @@ func (b *basis) lost(at *point) []uint32 {
 	return out
 }
 
-// How many participants are tried as a pivot.
+// How many participants are drawn for a pivot: for one who has their history in common
+// with many, and at last.
 const (
-	firstTries = 16
+	alikeTries = 12
 	pivotTries = 400
 )
 
@@ -179,48 +197,36 @@ const (
 // has been shown and from the set alone.
 func (b *basis) pivot(r *rest, print uint64, c *classes, whatever bool) *point {
 	random := rand.New(rand.NewPCG(b.seed^print, uint64(len(b.facts))))
-	var tried []int32
-	for try := range firstTries {
-		p := int32(random.IntN(r.set.of))
-		if try%4 != 0 {
-			p = r.set.pick(random.IntN)
+	tried := []int32{r.set.pick(random.IntN)}
+	for range alikeTries {
+		if p := r.set.pick(random.IntN); c.size(p) > c.size(tried[0]) {
+			tried[0] = p
 		}
-		tried = append(tried, p)
 	}
-	slices.SortStableFunc(tried, func(p, q int32) int { return cmp.Compare(c.size(q), c.size(p)) })
-	for n, p := range tried {
-		if n == 3 {
-			break
-		}
+	tried = append(tried, r.set.pick(random.IntN), int32(random.IntN(r.set.of)))
+	for _, p := range append(tried, b.single(b.modulus, r.sketch, random)...) {
 		if at := b.point(p); b.value(r, at) != 0 {
 			return at
 		}
 	}
-	return b.search(r, append(tried[3:], b.more(r, random)...), whatever)
+	return b.search(r, random, whatever)
 }
 
-func (b *basis) more(r *rest, random *rand.Rand) (out []int32) {
-	for try := range pivotTries {
-		p := int32(random.IntN(r.set.of))
-		if try%2 == 0 {
-			p = r.set.pick(random.IntN)
-		}
-		out = append(out, p)
-	}
-	return out
-}
-
-// search looks for a pivot among some participants, and then, where that is not too
-// much work, among all.
-func (b *basis) search(r *rest, some []int32, whatever bool) *point {
+// search looks for a pivot in the set and in what is subtracted from it, smaller sets
+// first, and then, where that is not too much work, among all.
+func (b *basis) search(r *rest, random *rand.Rand, whatever bool) *point {
 	of := b.combination(r)
 	var facts []int
+	sets := []*Set{r.set}
 	for j, x := range of {
 		if x != 0 {
 			facts = append(facts, j)
+			sets = append(sets, b.facts[j])
 		}
 	}
-	for _, p := range some {
+	slices.SortStableFunc(sets, func(s, t *Set) int { return cmp.Compare(s.Len(), t.Len()) })
+	for try := range pivotTries {
+		p := sets[try%len(sets)].pick(random.IntN)
 		var sum uint64
 		for _, j := range facts {
 			if b.facts[j].Has(p) {
@@ -246,7 +252,7 @@ func (b *basis) search(r *rest, some []int32, whatever bool) *point {
 			values[p] += uint64(of[j])
 		}
 	}
-	from := int(some[0])
+	from := random.IntN(len(values))
 	for i := range values {
 		if p := (from + i) % len(values); b.modulus.of(values[p]) != 0 {
 			return b.point(int32(p))
@@ -257,7 +263,7 @@ func (b *basis) search(r *rest, some []int32, whatever bool) *point {
 
 // combination is what of the facts makes up a rest, without its set.
 func (b *basis) combination(r *rest) []uint32 {
-	lines := b.asFacts(b.pending)
+	lines := b.asFacts()
 	out := make([]uint32, len(b.facts))
 	for j, column := range b.of {
 		out[j] = b.negative(b.added(column, r.in))
@@ -316,7 +322,7 @@ func (b *basis) settle() {
 		return
 	}
 	n, rows := len(b.facts), len(b.pivots)
-	of := b.asFacts(b.pending)
+	of := b.asFacts()
 	lost := make([][]uint32, len(b.pending))
 	for w, l := range b.pending {
 		lost[w] = l.lost
@@ -331,7 +337,9 @@ func (b *basis) settle() {
 		}
 		times := make([]uint32, len(of))
 		for w := range of {
-			times[w] = of[w][j]
+			if j < len(of[w]) {
+				times[w] = of[w][j]
+			}
 			column[rows+w] = times[w]
 		}
 		b.subtract(column, times, lost)
@@ -353,18 +361,19 @@ func (b *basis) settle() {
 	b.pending = nil
 }
 
-// asFacts is the combinations of the facts that pending lines are.
-func (b *basis) asFacts(pending []*line) (lines [][]uint32) {
-	for w, l := range pending {
-		out := make([]uint32, len(b.facts))
-		each(len(b.of), func(j int) { out[j] = b.negative(b.added(b.of[j], l.in)) })
-		b.subtract(out, l.less, lines)
-		at := len(b.of) + w
-		out[at] = b.plus(out[at], 1)
-		for j, x := range out {
-			out[j] = b.times(x, l.scale)
+// asFacts is the combinations of the facts that the pending lines are.
+func (b *basis) asFacts() (lines [][]uint32) {
+	for w, l := range b.pending {
+		if l.of == nil {
+			l.of = make([]uint32, len(b.of)+w+1)
+			each(len(b.of), func(j int) { l.of[j] = b.negative(b.added(b.of[j], l.in)) })
+			b.subtract(l.of, l.less, lines)
+			l.of[len(b.of)+w] = 1
+			for j, x := range l.of {
+				l.of[j] = b.times(x, l.scale)
+			}
 		}
-		lines = append(lines, out)
+		lines = append(lines, l.of)
 	}
 	return lines
 }

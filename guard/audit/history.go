@@ -112,7 +112,9 @@ type Stats struct {
 
 // NewHistory begins a history in which nothing has been shown.
 func NewHistory(o HistoryOptions) *History {
-	return &History{options: o, sketch: newSketcher(o.Seed, int(o.Limit+o.Band)), spaces: map[string]*space{}}
+	h := &History{options: o, sketch: newSketcher(o.Seed, int(o.Limit+o.Band)), spaces: map[string]*space{}}
+	h.sketch.draw(o.Participants)
+	return h
 }
 
 func (h *History) space(variable string) *space {
@@ -195,6 +197,7 @@ func (h *History) Recall(facts []Fact) {
 func (h *History) Grow(participants int) {
 	h.settled.Wait()
 	h.options.Participants = participants
+	h.sketch.draw(participants)
 	for _, s := range h.spaces {
 		s.classes.grow(participants)
 	}

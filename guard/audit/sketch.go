@@ -1,6 +1,9 @@
 package audit
 
-import "math/bits"
+import (
+	"math/bits"
+	"math/rand/v2"
+)
 
 // sketch is a vector over the participants, as its weighted sum in each of so many
 // random parts of them, and then as the sum that is weighted by the participants'
@@ -17,6 +20,7 @@ type weighed struct{ sums, high, low []uint64 }
 type sketcher struct {
 	seed  uint64
 	parts int
+	lots  *[]uint64 // of the first participants, as they have been drawn
 }
 
 // newSketcher tells vectors of up to limit participants from larger ones.
@@ -25,13 +29,21 @@ func newSketcher(seed uint64, limit int) sketcher {
 	for parts < 12*limit && parts < 4096 {
 		parts *= 2
 	}
-	return sketcher{seed, parts}
+	return sketcher{seed, parts, new([]uint64)}
 }
 
 // lot draws a participant's part and weight, of 29 bits (splitmix64, Steele, Lea and Flood 2014).
 func (k sketcher) lot(p int32) (part int, weight uint32) {
 	x := mixed(uint64(uint32(p)) + k.seed)
 	return int(x >> (64 - bits.TrailingZeros(uint(k.parts)))), uint32(x&(1<<29-1)) | 1
+}
+
+// draw draws the lots of so many participants.
+func (k sketcher) draw(participants int) {
+	for p := len(*k.lots); p < participants; p++ {
+		part, w := k.lot(int32(p))
+		*k.lots = append(*k.lots, uint64(part)<<32|uint64(w))
+	}
 }
 
 func mixed(x uint64) uint64 {
@@ -41,12 +53,16 @@ func mixed(x uint64) uint64 {
 	return x ^ x>>31
 }
 
+// of is the sketch of a set of participants whose lots have been drawn.
 func (k sketcher) of(q *Set) weighed {
 	out := weighed{make([]uint64, k.parts), make([]uint64, k.parts), make([]uint64, k.parts)}
+	lots := *k.lots
+	mask := uint64(k.parts - 1)
 	for p := range q.All() {
-		b, w := k.lot(p)
-		out.sums[b] += uint64(w)
-		low, carry := bits.Add64(out.low[b], uint64(w)*uint64(p+1), 0)
+		lot := lots[p]
+		b, w := lot>>32&mask, lot&(1<<32-1)
+		out.sums[b] += w
+		low, carry := bits.Add64(out.low[b], w*uint64(p+1), 0)
 		out.low[b] = low
 		out.high[b] += carry
 	}
@@ -89,23 +105,46 @@ func (k sketcher) few(m modulus, s sketch, limit int, common uint32) bool {
 			continue
 		}
 		n++
-		id := m.times(s[k.parts+b], m.inverse(x))
-		if id == 0 {
+		w := k.alone(m, s, b)
+		if w == 0 {
 			n++
 			continue
 		}
-		part, w := k.lot(int32(id - 1))
-		if part != b {
-			n++
-			continue
-		}
-		if value := m.times(x, m.inverse(m.of(uint64(w)))); common == 0 {
+		if value := m.times(x, m.inverse(w)); common == 0 {
 			common = value
 		} else if value != common {
 			return false
 		}
 	}
 	return n <= limit
+}
+
+// alone is the weight of the only participant of a part; 0 where there are more.
+func (k sketcher) alone(m modulus, s sketch, part int) uint32 {
+	if p := k.who(m, s, part); p >= 0 {
+		if at, w := k.lot(p); at == part {
+			return w
+		}
+	}
+	return 0
+}
+
+// who is the only participant of a part, if there is but one.
+func (k sketcher) who(m modulus, s sketch, part int) int32 {
+	return int32(m.times(s[k.parts+part], m.inverse(s[part]))) - 1
+}
+
+// single is some participants at whom a vector may not be 0, where a part has but one.
+func (k sketcher) single(m modulus, s sketch, random *rand.Rand) (out []int32) {
+	if s.nonzero() > k.parts*9/10 {
+		return nil
+	}
+	for _, part := range random.Perm(k.parts) {
+		if s[part] != 0 && len(out) < 2 && k.alone(m, s, part) != 0 {
+			out = append(out, k.who(m, s, part))
+		}
+	}
+	return out
 }
 
 // nonzero is how many parts are not 0.

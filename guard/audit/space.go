@@ -196,21 +196,27 @@ func (s *space) settleBases() {
 }
 
 // classes are the participants by their history: two are in the same class who are
-// in the same sets of the span.
+// in the same sets of the span. When there are mostClasses, few have anybody like them,
+// and nobody is taken to have.
 type classes struct {
 	of    []int32 // by participant
 	sizes []int32 // by class
 
 	in      []int32 // by class, how many are in the set that is counted
 	counted []int32 // classes that have some in it
+	part    []int32 // by class, that which its part in a set becomes
 
 	divided []int   // by division since the last settling, how many classes there were
 	from    []int32 // by class that came of these, of which
 }
 
+const mostClasses = 1 << 16
+
 func newClasses(participants int) *classes {
 	return &classes{of: make([]int32, participants), sizes: []int32{int32(participants)}}
 }
+
+func (c *classes) gone() bool { return len(c.sizes) >= mostClasses }
 
 // grow adds participants, who are in none of the sets.
 func (c *classes) grow(participants int) {
@@ -220,10 +226,18 @@ func (c *classes) grow(participants int) {
 	}
 }
 
-func (c *classes) size(p int32) int32 { return c.sizes[c.of[p]] }
+func (c *classes) size(p int32) int32 {
+	if c.gone() {
+		return 1
+	}
+	return c.sizes[c.of[p]]
+}
 
 // count counts each class in a set.
 func (c *classes) count(q *Set) {
+	if c.gone() {
+		return
+	}
 	if n := len(c.sizes) - len(c.in); n > 0 {
 		c.in = append(c.in, make([]int32, n)...)
 	}
@@ -238,6 +252,9 @@ func (c *classes) count(q *Set) {
 // sizeWith is how many have a participant's history and are, as they, in the set that
 // is counted, or are not.
 func (c *classes) sizeWith(q *Set, p int32) int {
+	if c.gone() {
+		return 1
+	}
 	k := c.of[p]
 	if q.Has(p) {
 		return int(c.in[k])
@@ -255,19 +272,27 @@ func (c *classes) forget() {
 // divide divides every class by the set that is counted.
 func (c *classes) divide(q *Set) {
 	c.divided = append(c.divided, len(c.sizes))
-	part := make([]int32, len(c.sizes)) // of each class, that which is in the set
+	if c.gone() {
+		return
+	}
+	if n := len(c.sizes) - len(c.part); n > 0 {
+		c.part = append(c.part, make([]int32, n)...)
+	}
 	for _, k := range c.counted {
 		if n := c.in[k]; n < c.sizes[k] {
-			part[k] = int32(len(c.sizes))
+			c.part[k] = int32(len(c.sizes))
 			c.sizes[k] -= n
 			c.sizes = append(c.sizes, n)
 			c.from = append(c.from, k)
 		}
 	}
 	for p := range q.All() {
-		if k := part[c.of[p]]; k > 0 {
+		if k := c.part[c.of[p]]; k > 0 {
 			c.of[p] = k
 		}
+	}
+	for _, k := range c.counted {
+		c.part[k] = 0
 	}
 }
 
@@ -275,17 +300,21 @@ func (c *classes) divide(q *Set) {
 func (c *classes) unite(q *Set) {
 	last := len(c.divided) - 1
 	n := c.divided[last]
+	c.divided = c.divided[:last]
+	fresh := len(c.sizes) - n
+	if fresh == 0 {
+		return
+	}
+	from := c.from[len(c.from)-fresh:]
 	for p := range q.All() {
 		if k := int(c.of[p]) - n; k >= 0 {
-			c.of[p] = c.from[len(c.from)-(len(c.sizes)-n)+k]
+			c.of[p] = from[k]
 		}
 	}
-	from := c.from[len(c.from)-(len(c.sizes)-n):]
 	for i, k := range from {
 		c.sizes[k] += c.sizes[n+i]
 	}
-	c.from = c.from[:len(c.from)-len(from)]
-	c.sizes, c.divided = c.sizes[:n], c.divided[:last]
+	c.from, c.sizes = c.from[:len(c.from)-fresh], c.sizes[:n]
 }
 
 // settle forgets how classes were divided.
