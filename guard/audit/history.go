@@ -105,7 +105,7 @@ const (
 
 // Stats is what a history has become.
 type Stats struct {
-	Sets, Rank     int
+	Rank           int           // of the facts
 	Bytes          int64         // about
 	Decide, Settle time.Duration // of the last question
 }
@@ -258,7 +258,6 @@ func (h *History) Stats() Stats {
 	out := h.stats
 	for _, s := range h.spaces {
 		rank := len(s.bases[0].facts)
-		out.Sets += rank
 		out.Rank = max(out.Rank, rank)
 		out.Bytes += int64(4*bases*rank*(rank+2*h.sketch.parts)) + 4*int64(h.options.Participants)
 		for _, f := range s.bases[0].facts {
