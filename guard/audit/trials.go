@@ -23,7 +23,14 @@ type trials struct {
 
 	hits   []hit // in a part
 	wanted table // what a last line must be there, by hit
-	left   int   // sums that may be looked at
+	seen   map[pair]bool
+	left   int // sums that may be looked at
+}
+
+// pair is two lines that have been tried together.
+type pair struct {
+	a, b int32
+	with bool
 }
 
 // choices are sums of lines.
@@ -58,10 +65,11 @@ const heavyParts = 6
 func (b *basis) exposes(l *line, c *classes, limit int) (found, decided bool) {
 	t := b.trials
 	if t == nil {
-		t = &trials{b: b}
+		t = &trials{b: b, seen: map[pair]bool{}}
 		b.trials = t
 	}
 	t.next, t.limit, t.left = l, limit, mostSums
+	clear(t.seen)
 	t.suspect(c)
 	if len(t.order) == 0 {
 		return false, true
@@ -264,6 +272,13 @@ func (t *trials) match(c *choices, h hit, last int32) bool {
 	if full > fewFronts {
 		return false
 	}
+	if c.of == nil {
+		p := pair{min(h.choice, last), max(h.choice, last), h.with}
+		if t.seen[p] {
+			return false
+		}
+		t.seen[p] = true
+	}
 	t.left--
 	return t.isolates(h.with, append(slices.Clone(of), last)...)
 }
@@ -271,34 +286,41 @@ func (t *trials) match(c *choices, h hit, last int32) bool {
 // isolates says whether the sum of lines is a small set.
 func (t *trials) isolates(with bool, chosen ...int32) bool {
 	b := t.b
-	less := make([]uint32, len(b.pending)) // how often the pending lines and the new one are subtracted
-	last := uint32(0)
-	var add []sketch
+	less := make([]uint32, len(b.pending)+1) // how often the pending lines and the new one are subtracted
+	var times []uint64
+	var of []sketch
+	add := func(f uint32, s sketch) {
+		if f != 0 {
+			times, of = append(times, uint64(f)), append(of, s)
+		}
+	}
+	last := &less[len(b.pending)]
 	for _, k := range chosen {
 		i := int(t.of[k])
-		add = append(add, b.sketchOf(i))
+		add(1, b.sketchOf(i))
 		for w, l := range b.pending {
 			if i < len(l.lost) {
 				less[w] = b.plus(less[w], l.lost[i])
 			}
 		}
-		last = b.plus(last, t.next.lost[i])
+		*last = b.plus(*last, t.next.lost[i])
 	}
 	if with {
-		add = append(add, t.next.sketch)
+		*last = b.plus(*last, b.p-1)
 	}
+	for w, l := range b.pending {
+		add(b.negative(less[w]), l.sketch)
+	}
+	add(b.negative(*last), t.next.sketch)
 	out := make(sketch, 2*b.parts)
 	full := 0
 	for z := range out {
 		var sum uint64
-		for _, s := range add {
-			sum += uint64(s[z])
-		}
-		sum += uint64(b.negative(b.times(last, t.next.sketch[z])))
-		for w, f := range less {
-			if f != 0 {
-				sum += uint64(b.negative(b.times(f, b.pending[w].sketch[z])))
+		for u, s := range of {
+			if u%unreduced == unreduced-1 {
+				sum = uint64(b.modulus.of(sum))
 			}
+			sum += times[u] * uint64(s[z])
 		}
 		if out[z] = b.modulus.of(sum); out[z] != 0 && z < b.parts {
 			if full++; full > t.limit {
