@@ -70,6 +70,7 @@ func costFigures(t *testing.T) {
 	for i, c := range []scenario{{"12%", true, 1}, {"12%", false, 1}, {"2%", false, 1}, {"0.3%", false, 1}, {"2%", true, 1}, {"2%", false, 5}} {
 		by[c] = c.run(theWorld(), uint64(i), sessions, questions, guard)
 		all.add(by[c])
+		t.Logf("%+v: %+v", c, by[c])
 	}
 	of := fmt.Sprintf("of_%d_questions", all.questions)
 	cells := fmt.Sprintf("of_%d_cells_above_%d", all.above, limit)
