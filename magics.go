@@ -141,7 +141,7 @@ func (s *session) policy(pub kernel.Publisher) kernel.Outcome {
 	if err != nil {
 		return failed(integrityError, err.Error())
 	}
-	pub.Result(guard.Markdown(s.config.rules.Explain() + "\n" + s.applies() + "\n" + used))
+	pub.Result(guard.Markdown(s.config.rules.Explain() + "\n" + s.applies() + "\n" + used + s.spent()))
 	return kernel.Outcome{}
 }
 
@@ -170,6 +170,16 @@ func (s *session) used() (string, error) {
 	}
 	return "| | results released | refused | since |\n|---|---|---|---|\n" + ours.line("this session") + all.line("all sessions of the ledger") +
 		"\nEvery result is recorded, and what has been released counts for what may still be.\n", nil
+}
+
+// spent says what this session's tables had of numbers, and what earlier answers cost.
+func (s *session) spent() string {
+	if s.guard == nil {
+		return ""
+	}
+	u := s.guard.Used()
+	return fmt.Sprintf("\nThis session's %d tables had %d numbers, of which %d were hidden; in %d tables some were because of what the workspace had been shown before.\n",
+		u.Tables, u.Numbers, u.Hidden, u.Earlier)
 }
 
 // uses are the decisions that a ledger has.

@@ -8,6 +8,7 @@ import (
 	"maps"
 
 	"weir/datasets/plan"
+	"weir/datasets/tally"
 	"weir/guard/ledger"
 	"weir/guard/rules"
 )
@@ -28,6 +29,40 @@ type Guard struct {
 	history *History
 
 	excepted bool // nothing is hidden: see Except
+	hinted   bool // that a cohort is best fixed before it is counted
+	used     Used
+}
+
+// Used is what became of the tables of a session. Of which numbers were hidden for
+// which reason it says nothing: all have one marker.
+type Used struct {
+	Numbers, Hidden int
+	Tables, Earlier int // Earlier: some were hidden because of what the workspace was shown before, as the table said
+}
+
+// Used says what has been used of what may be known.
+func (g *Guard) Used() Used { return g.used }
+
+func (g *Guard) count(gone []bool, earlier bool) {
+	g.used.Tables++
+	g.used.Numbers += len(gone)
+	for _, is := range gone {
+		if is {
+			g.used.Hidden++
+		}
+	}
+	if earlier {
+		g.used.Earlier++
+	}
+}
+
+// hint says once what costs least, when a cohort is counted for the first time.
+func (g *Guard) hint(t *tally.Table) string {
+	if g.history == nil || g.hinted || len(t.Keys) > 0 || len(t.Stats) > 0 {
+		return ""
+	}
+	g.hinted = true
+	return "Exclude missing values and fix the cohort before you count more of it: of two counts that differ by 1 to 20 participants only one is shown."
 }
 
 // New begins a session's guard and records its start. session names the session in

@@ -177,8 +177,12 @@ func (g *Guard) groups(ctx context.Context, n *plan.Node, t *tally.Table) (*prot
 	if !slices.Equal(before, gone) {
 		proof = g.certify(p, t, v, lo, gone, false)
 	}
+	g.count(gone, note != "")
 	p.uncertified = reason(proof)
 	p.notes = g.notes(t)
+	if hint := g.hint(t); hint != "" {
+		p.notes = append(p.notes, hint)
+	}
 	if note != "" {
 		p.notes = append(p.notes, note)
 	}
