@@ -12,6 +12,7 @@ import (
 
 	ds "weir/datasets"
 	"weir/datasets/plan"
+	"weir/datasets/store"
 	"weir/guard"
 	"weir/kernel"
 )
@@ -59,7 +60,7 @@ func protectedRequest(t testing.TB) (whole, alone time.Duration) {
 		return time.Since(start)
 	}
 	run(`cdr := ds.Open("synthetic")`)
-	plan.For(s.engine.Repository().Schema())
+	plan.For(s.engine.Repository().Schema(store.Threshold))
 	defer plan.For(nil)
 	note := &asked{}
 	plan.Connect(note)

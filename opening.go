@@ -147,7 +147,7 @@ func (h *host) openSnapshot(name string) (*opened, error) {
 		if err != nil {
 			return nil, err
 		}
-		g, err := h.guarded(r.Schema())
+		g, err := h.guarded(r.Schema(h.config.rules.Threshold))
 		if err != nil {
 			return nil, err
 		}

@@ -160,7 +160,7 @@ func (r *replay) begin(of *replayed, s started) error {
 		return err
 	}
 	of.notes = &noted{}
-	g, err := guard.New(p, of.notes, r.key, s.Session, r.engine.Repository().Schema(), history)
+	g, err := guard.New(p, of.notes, r.key, s.Session, r.engine.Repository().Schema(p.Threshold), history)
 	of.host = &host{session: &session{engine: r.engine, guard: g, released: map[plan.ID]guard.Release{}}, pub: emitter{}}
 	return err
 }

@@ -219,7 +219,7 @@ func (h *host) Run(ctx context.Context, n *plan.Node) (*plan.Result, error) {
 		if err := h.open(ctx, n); err != nil {
 			return nil, err
 		}
-		return &plan.Result{Schema: h.engine.Repository().Schema()}, nil
+		return &plan.Result{Schema: h.engine.Repository().Schema(h.config.rules.Threshold)}, nil
 	}
 	if n.Op() == "OpenSnapshot" {
 		if _, err := h.openSnapshot(n.Text(0)); err != nil {
@@ -442,7 +442,7 @@ func newGuard(who string, rules guard.Policy, l guard.Ledger, key ed25519.Privat
 	if _, err := l.Append(ledger.Access, map[string]any{"session": session, "user": who, "repository": repo.Name, "cdr": repo.CDR, "tier": repo.Tier}); err != nil {
 		return nil, err
 	}
-	return guard.New(rules, l, key, session, repo.Schema(), history)
+	return guard.New(rules, l, key, session, repo.Schema(rules.Threshold), history)
 }
 
 // userName is what the system calls a user, or the number.

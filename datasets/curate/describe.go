@@ -7,12 +7,9 @@ import (
 	"weir/datasets/store"
 )
 
-// fewest is the number up to which no count of participants is shown.
-const fewest = 20
-
 // Describe is a repository as text: version, tier, cut-off, and the tables with
 // their fields, types, units, the vocabularies of their concepts, and what the tier
-// makes of them. A count up to 20 is hidden, and participants.arrow is not spoken of.
+// makes of them. A count up to store.Threshold is hidden, and participants.arrow is not spoken of.
 func Describe(r *store.Repository) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s, version %s, %s tier, data until %s\n", r.Name, r.CDR, r.Tier, r.CutOff)
@@ -41,8 +38,8 @@ func described(f store.Field) string {
 	if f.Unit != "" {
 		out += " in " + f.Unit
 	}
-	if len(f.Vocabularies) > 0 {
-		out += " of " + strings.Join(f.Vocabularies, ", ")
+	for i, v := range f.Vocabularies {
+		out += []string{" of ", ", "}[min(i, 1)] + v.Name
 	}
 	if f.Note != "" {
 		out += " (" + f.Note + ")"
@@ -51,7 +48,7 @@ func described(f store.Field) string {
 }
 
 func shown(n int64) string {
-	if n <= fewest {
+	if n <= store.Threshold {
 		return "hidden"
 	}
 	return fmt.Sprint(n)

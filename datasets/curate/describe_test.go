@@ -17,7 +17,7 @@ func TestDescribe(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, rows := range map[string]int{"death": 20, "visit_occurrence": 21, "participants": 20, "observation": 0} {
-		c := newColumns(shapeOf(name).withConcepts(func(int) []int32 { return []int32{0} }))
+		c := newColumns(shapeOf(name).withConcepts(func(int) []int32 { return []int32{0} }, func(int32) string { return "" }))
 		for i := range rows {
 			row := make([]int32, len(c.shape.fields)) // as many as there are without numbers, or more
 			row[0] = int32(min(i, 19))

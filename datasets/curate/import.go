@@ -326,13 +326,7 @@ func (im *importer) sorted(p *spooled, s *shape, k int, out *batches) (*made, er
 
 // begin begins a table, with the dictionaries of its concept fields.
 func (im *importer) begin(s *shape, concepts func(f int) []int32) (*batches, error) {
-	s = s.withConcepts(concepts)
-	for i, f := range s.fields {
-		if f.Type == store.Concept {
-			s.fields[i].Vocabularies = im.terms.of(f.Concepts)
-		}
-	}
-	return newBatches(im.builder, s)
+	return newBatches(im.builder, s.withConcepts(concepts, im.terms.of))
 }
 
 // dictionary is the concepts of a field: those that were read, and what rules may

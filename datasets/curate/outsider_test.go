@@ -9,14 +9,14 @@ import (
 )
 
 // TestPolarsReadsIt: somebody else's Arrow finds the rows, the missing values and
-// the sums in each column that this program finds.
+// the sums in each column that this program finds; of texts, the sum of their lengths.
 func TestPolarsReadsIt(t *testing.T) {
 	r := synthetic(t)
 	var theirs map[string][4]any
 	if err := json.Unmarshal(python(t, "testdata/columns.py", r.Dir()), &theirs); err != nil {
 		t.Fatal(err)
 	}
-	types := map[store.Type]string{store.Integer: "Int32", store.Concept: "Int32", store.Label: "Int32", store.Date: "Date", store.Float: "Float64"}
+	types := map[store.Type]string{store.Integer: "Int32", store.Concept: "Int32", store.Label: "Categorical", store.Date: "Date", store.Float: "Float64"}
 	fields := 0
 	for _, info := range r.Tables {
 		c := whole(t, r, info.Name)
@@ -51,6 +51,9 @@ func tallied(c *columns, f int) (missing, sum float64) {
 		if n == store.Missing {
 			missing++
 			continue
+		}
+		if labels := c.shape.fields[f].Labels; labels != nil {
+			n = int32(len(labels[n]))
 		}
 		sum += float64(n)
 	}

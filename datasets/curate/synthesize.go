@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"runtime"
-	"slices"
 	"strings"
 
 	"weir/datasets/plan"
@@ -92,27 +90,11 @@ func Synthesize(ctx context.Context, dir string, o SynthesizeOptions, progress P
 	if err != nil {
 		return err
 	}
-	b.Describe(w.describe)
+	b.Describe(BuiltIn().of(o.Tier).describe)
 	if err := w.build(ctx, b, progress); err != nil {
 		return errors.Join(err, b.Abort())
 	}
 	return b.Commit()
-}
-
-// describe writes the notes that an import would have written.
-func (w *world) describe(i *store.Info) {
-	BuiltIn().of(w.tier).describe(i)
-	for k, f := range i.Fields {
-		seen := map[string]bool{}
-		for code, id := range f.Concepts {
-			if c := w.vocabulary.find(id); c != nil && f.Unused[code/8]>>(code%8)&1 == 0 {
-				seen[c.vocabulary] = true
-			}
-		}
-		if len(seen) > 0 {
-			i.Fields[k].Vocabularies = slices.Sorted(maps.Keys(seen))
-		}
-	}
 }
 
 // world is what the participants have in common.
@@ -175,7 +157,7 @@ func (w *world) build(ctx context.Context, b *store.Builder, progress Progress) 
 	var tables []*batches
 	all := w.vocabulary.ids()
 	for _, s := range (newStride(w)).all {
-		t, err := newBatches(b, s.shape.withConcepts(func(int) []int32 { return all }))
+		t, err := newBatches(b, s.shape.withConcepts(func(int) []int32 { return all }, w.vocabulary.of))
 		if err != nil {
 			return err
 		}

@@ -141,14 +141,20 @@ func (s *shape) withLabels(labels map[string][]string) *shape {
 }
 
 // withConcepts is the shape with the dictionaries of its concept fields, given by
-// the number of the field.
-func (s *shape) withConcepts(of func(field int) []int32) *shape {
+// the number of the field, and what vocabulary a concept is of, "" for none.
+func (s *shape) withConcepts(concepts func(field int) []int32, vocabulary func(id int32) string) *shape {
 	out := *s
 	out.fields = slices.Clone(s.fields)
 	for i, f := range out.fields {
-		if f.Type == store.Concept {
-			out.fields[i].Concepts = of(i)
+		if f.Type != store.Concept {
+			continue
 		}
+		ids := concepts(i)
+		of := make([]string, len(ids))
+		for k, id := range ids {
+			of[k] = vocabulary(id)
+		}
+		out.fields[i].Concepts, out.fields[i].Of = ids, of
 	}
 	return &out
 }

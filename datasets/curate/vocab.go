@@ -15,19 +15,13 @@ type terms struct {
 	texts []string
 }
 
-// of are the vocabularies of concepts, in alphabetical order.
-func (t *terms) of(concepts []int32) []string {
-	var out []string
-	seen := map[int32]bool{}
-	for _, id := range concepts {
-		i, ok := slices.BinarySearch(t.ids, id)
-		if ok && id != 0 && t.names[i] != store.Missing && !seen[t.names[i]] {
-			seen[t.names[i]] = true
-			out = append(out, t.texts[t.names[i]])
-		}
+// of is the vocabulary of a concept, "" when it has none.
+func (t *terms) of(id int32) string {
+	i, ok := slices.BinarySearch(t.ids, id)
+	if !ok || id == 0 || t.names[i] == store.Missing {
+		return ""
 	}
-	slices.Sort(out)
-	return out
+	return t.texts[t.names[i]]
 }
 
 // vocabulary writes concept, and learns of each concept its vocabulary and whether

@@ -181,6 +181,14 @@ func (v *vocabulary) write(b *store.Builder) error {
 	return writeTable(b, ancestors)
 }
 
+// of is the vocabulary of a concept, "" when it has none.
+func (v *vocabulary) of(id int32) string {
+	if c := v.find(id); c != nil && id != 0 {
+		return c.vocabulary
+	}
+	return ""
+}
+
 // writeTable writes a table that has no participants.
 func writeTable(b *store.Builder, c *columns) error {
 	out, err := newBatches(b, c.shape)

@@ -101,7 +101,7 @@ func TestPlansAreRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan.For(r.Schema())
+	plan.For(r.Schema(store.Threshold))
 	defer plan.For(nil)
 	c := explore(t, r)
 	for i := range uint64(300) {

@@ -26,7 +26,7 @@ func TestMatching(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan.For(r.Schema())
+	plan.For(r.Schema(store.Threshold))
 	defer plan.For(nil)
 	cases := []string{
 		`Everyone().Entry(Condition(1011).First())`,

@@ -32,7 +32,7 @@ func openTrial(t testing.TB, name, dir string, participants int) *trial {
 	if err != nil {
 		t.Fatal(err)
 	}
-	schema := r.Schema()
+	schema := r.Schema(store.Threshold)
 	plan.For(schema)
 	t.Cleanup(func() { plan.For(nil) })
 	return &trial{name, explore(t, r), e, o, schema}

@@ -14,12 +14,18 @@
 // Each data file is an Arrow IPC file (format version V5, little endian, not
 // compressed) whose first column is participant, an int32 index from 0, in the
 // tables that have one row or more a participant. Its other columns are int32,
-// date32, float64, or an Arrow dictionary of int32 values: a concept field holds
-// indexes into a list of concept ids in ascending order, one list a field, in which
-// the smallest int32 comes first where values are missing. A missing value has its
-// bit cleared in the validity bitmap, for other readers, and holds a sentinel in
-// the values, for this one: NaN, or the smallest int32. A label field is an int32
-// index into the labels that the manifest lists.
+// date32, float64, or an Arrow dictionary of int32 or utf8 values: a concept field
+// holds indexes into a list of concept ids in ascending order, one list a field, in
+// which the smallest int32 comes first where values are missing; a label field holds
+// indexes into a list of texts, in which an empty one comes last for those that are
+// missing. A missing value has its bit cleared in the validity bitmap, for other
+// readers, and holds a sentinel in the values, for this one: NaN, or the smallest
+// int32, which a missing label has too once the table is open.
+//
+// The manifest has nothing that only a few participants have: no text of a label
+// field, and of the vocabularies of a concept field those that more than Threshold
+// participants have, with their number. Schema is what of it a process without data
+// may know.
 //
 // A record batch holds whole strides of participants: [k·Stride, m·Stride). So
 // every stride of every table lies in one batch, where its rows are contiguous.

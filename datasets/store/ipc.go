@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"unsafe"
 
 	flatbuffers "github.com/google/flatbuffers/go"
@@ -20,7 +21,8 @@ import (
 // compression (3); a buffer is {offset, length int64} within the body that
 // follows the metadata. Every column here has two: validity and values. Footer
 // field 2 lists dictionary batches in the same way; a DictionaryBatch header has
-// id (0) and data (1), a RecordBatch of one column.
+// id (0) and data (1), a RecordBatch of one column; one of texts has three buffers:
+// validity, where each text begins and the last ends (int32), and their bytes.
 //
 // arrow/go's own reader copies each batch; this one reads the values in place.
 const (
@@ -31,11 +33,19 @@ const (
 	headerBatch      = 3  // MessageHeader.RecordBatch
 	continuation     = 0xFFFFFFFF
 	buffersPerField  = 2
+	buffersPerText   = 3
 )
 
+// dictionary is that of a concept field or of a label field.
+type dictionary struct {
+	concepts []int32
+	labels   []string
+	texts    bool // it is that of a label field
+}
+
 // layout finds the columns of each record batch in the mapped file, and the
-// dictionaries of its concept fields.
-func layout(data []byte, fields []Field) (batches []Batch, dictionaries map[string][]int32, err error) {
+// dictionaries of its concept and label fields.
+func layout(data []byte, fields []Field) (batches []Batch, dictionaries map[string]dictionary, err error) {
 	// A flatbuffer that lies about its own offsets panics in the accessors; the
 	// hash has been verified, so this is a file that somebody built wrongly.
 	defer func() {
@@ -56,21 +66,27 @@ func layout(data []byte, fields []Field) (batches []Batch, dictionaries map[stri
 		if err != nil {
 			return nil, nil, fmt.Errorf("record batch %d: %w", i+1, err)
 		}
+		for name, c := range b.columns {
+			if d := dictionaries[name]; d.texts && c.nulls > 0 {
+				c.ints = replaced(c.ints, int32(len(d.labels)), Missing)
+				b.columns[name] = c
+			}
+		}
 		batches = append(batches, b)
 	}
 	return batches, dictionaries, nil
 }
 
-// readDictionaries: the concept fields' dictionaries are numbered from 0 in the
-// order of the fields, as arrow/go writes them.
-func readDictionaries(data []byte, blocks structs, fields []Field) (map[string][]int32, error) {
-	var names []string
+// readDictionaries: dictionaries are numbered from 0 in the order of the fields that
+// have one, as arrow/go writes them.
+func readDictionaries(data []byte, blocks structs, fields []Field) (map[string]dictionary, error) {
+	var of []Field
 	for _, f := range fields {
-		if f.Type == Concept {
-			names = append(names, f.Name)
+		if f.Type == Concept || f.Type == Label {
+			of = append(of, f)
 		}
 	}
-	out := map[string][]int32{}
+	out := map[string]dictionary{}
 	for i := range blocks.n {
 		msg, body, err := message(data, blocks.at(i, blockSize), headerDictionary)
 		if err != nil {
@@ -80,22 +96,79 @@ func readDictionaries(data []byte, blocks structs, fields []Field) (map[string][
 		if o := field(msg, 0); o != 0 {
 			id = msg.GetInt64(o)
 		}
-		if id < 0 || int(id) >= len(names) || out[names[id]] != nil {
+		if id < 0 || int(id) >= len(of) {
 			return nil, fmt.Errorf("dictionary %d belongs to no field", id)
+		}
+		f := of[id]
+		if _, twice := out[f.Name]; twice {
+			return nil, fmt.Errorf("a second dictionary of %s", f.Name)
 		}
 		var rb flatbuffers.Table
 		rb.Bytes, rb.Pos = msg.Bytes, msg.Indirect(field(msg, 1))
-		b, err := columnsOf(rb, body, []Field{{Name: names[id], Type: Integer}})
+		d := dictionary{}
+		if f.Type == Label {
+			d.texts = true
+			d.labels, err = labelsOf(rb, body)
+		} else {
+			d.concepts, err = conceptsOf(rb, body, f.Name)
+		}
 		if err != nil {
-			return nil, fmt.Errorf("dictionary of %s: %w", names[id], err)
+			return nil, fmt.Errorf("dictionary of %s: %w", f.Name, err)
 		}
-		ids := b.Int32(names[id])
-		for i := 1; i < len(ids); i++ {
-			if ids[i] <= ids[i-1] {
-				return nil, fmt.Errorf("dictionary of %s is not in order", names[id])
-			}
+		out[f.Name] = d
+	}
+	return out, nil
+}
+
+func conceptsOf(rb flatbuffers.Table, body []byte, name string) ([]int32, error) {
+	b, err := columnsOf(rb, body, []Field{{Name: name, Type: Integer}})
+	if err != nil {
+		return nil, err
+	}
+	ids := b.Int32(name)
+	for i := 1; i < len(ids); i++ {
+		if ids[i] <= ids[i-1] {
+			return nil, fmt.Errorf("not in order")
 		}
-		out[names[id]] = ids
+	}
+	return ids, nil
+}
+
+// labelsOf is texts without the last, which stands for a missing one.
+func labelsOf(rb flatbuffers.Table, body []byte) ([]string, error) {
+	texts, err := textsOf(rb, body)
+	if err != nil {
+		return nil, err
+	}
+	if len(texts) == 0 || texts[len(texts)-1] != "" {
+		return nil, fmt.Errorf("without a text for what is missing")
+	}
+	return slices.Clip(texts[:len(texts)-1]), nil
+}
+
+// textsOf is a column of texts, in place.
+func textsOf(rb flatbuffers.Table, body []byte) ([]string, error) {
+	n, buffers, err := shapeOf(rb, 1, buffersPerText)
+	if err != nil || n == 0 {
+		return nil, err
+	}
+	starts, err := within(body, buffers, 1, 4*(n+1))
+	if err != nil {
+		return nil, err
+	}
+	bytes, err := within(body, buffers, 2, 0)
+	if err != nil {
+		return nil, err
+	}
+	at, out := view[int32](starts, int(n)+1), make([]string, n)
+	for i := range out {
+		from, to := at[i], at[i+1]
+		if from < 0 || to < from || int(to) > len(bytes) {
+			return nil, fmt.Errorf("text %d lies outside", i)
+		}
+		if to > from {
+			out[i] = unsafe.String(&bytes[from], to-from)
+		}
 	}
 	return out, nil
 }
@@ -141,40 +214,58 @@ func message(data, block []byte, want byte) (header flatbuffers.Table, body []by
 }
 
 func columnsOf(rb flatbuffers.Table, body []byte, fields []Field) (Batch, error) {
-	if field(rb, 3) != 0 {
-		return Batch{}, fmt.Errorf("compressed")
-	}
-	length := int64(0)
-	if o := field(rb, 0); o != 0 {
-		length = rb.GetInt64(o)
-	}
-	nodes, buffers := vector(rb, 1), vector(rb, 2)
-	if nodes.n != len(fields) || buffers.n != buffersPerField*nodes.n || length < 0 || length > 1<<31-1 {
-		return Batch{}, fmt.Errorf("%d columns and %d rows do not fit the manifest", nodes.n, length)
+	length, buffers, err := shapeOf(rb, len(fields), buffersPerField)
+	if err != nil {
+		return Batch{}, err
 	}
 	b := Batch{Rows: int(length), columns: map[string]column{}}
 	for i, f := range fields {
-		values := buffers.at(buffersPerField*i+1, pairSize)
-		from := int64(binary.LittleEndian.Uint64(values))
-		n := int64(binary.LittleEndian.Uint64(values[8:]))
 		width := int64(4)
 		if f.Type == Float {
 			width = 8
 		}
-		if from < 0 || n < width*length || from > int64(len(body))-n {
-			return Batch{}, fmt.Errorf("column %s lies outside its batch", f.Name)
-		}
-		raw := body[from : from+n]
-		if n > 0 && uintptr(unsafe.Pointer(&raw[0]))%8 != 0 {
-			return Batch{}, fmt.Errorf("column %s is not aligned", f.Name)
+		raw, err := within(body, buffers, buffersPerField*i+1, width*length)
+		if err != nil {
+			return Batch{}, fmt.Errorf("column %s: %w", f.Name, err)
 		}
 		if f.Type == Float {
 			b.columns[f.Name] = column{floats: view[float64](raw, b.Rows)}
-		} else {
-			b.columns[f.Name] = column{ints: view[int32](raw, b.Rows)}
+			continue
 		}
+		node := vector(rb, 1).at(i, pairSize)
+		b.columns[f.Name] = column{ints: view[int32](raw, b.Rows), nulls: int64(binary.LittleEndian.Uint64(node[8:]))}
 	}
 	return b, nil
+}
+
+// shapeOf is the rows and the buffers of a RecordBatch, which has so many columns.
+func shapeOf(rb flatbuffers.Table, columns, each int) (rows int64, buffers structs, err error) {
+	if field(rb, 3) != 0 {
+		return 0, buffers, fmt.Errorf("compressed")
+	}
+	if o := field(rb, 0); o != 0 {
+		rows = rb.GetInt64(o)
+	}
+	nodes, buffers := vector(rb, 1), vector(rb, 2)
+	if nodes.n != columns || buffers.n != each*nodes.n || rows < 0 || rows > 1<<31-1 {
+		return 0, buffers, fmt.Errorf("%d columns and %d rows do not fit the manifest", nodes.n, rows)
+	}
+	return rows, buffers, nil
+}
+
+// within is buffer number i of a body: aligned, and of so many bytes or more.
+func within(body []byte, buffers structs, i int, least int64) ([]byte, error) {
+	at := buffers.at(i, pairSize)
+	from := int64(binary.LittleEndian.Uint64(at))
+	n := int64(binary.LittleEndian.Uint64(at[8:]))
+	if from < 0 || n < max(least, 0) || from > int64(len(body))-n {
+		return nil, fmt.Errorf("lies outside its batch")
+	}
+	raw := body[from : from+n]
+	if n > 0 && uintptr(unsafe.Pointer(&raw[0]))%8 != 0 {
+		return nil, fmt.Errorf("is not aligned")
+	}
+	return raw, nil
 }
 
 // structs is a flatbuffer vector of structs of one size.

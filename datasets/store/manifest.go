@@ -16,7 +16,14 @@ import (
 // Stride is the number of consecutive participants that a record batch never splits.
 const Stride = 4096
 
-const manifestName = "manifest.json"
+const (
+	manifestName = "manifest.json"
+	format       = 2
+)
+
+// Threshold is the number of participants up to which the manifest does not name what
+// they have, and what no policy goes below.
+const Threshold = 20
 
 // Type is the type of a field's values.
 type Type string
@@ -26,7 +33,7 @@ const (
 	Integer Type = "integer" // int32
 	Float   Type = "number"  // float64
 	Date    Type = "date"    // int32, days since 1970-01-01
-	Label   Type = "label"   // int32, an index into Field.Labels
+	Label   Type = "label"   // int32, an index into the table's dictionary of texts
 	Concept Type = "concept" // int32, an index into the table's dictionary of concept ids
 )
 
@@ -35,7 +42,7 @@ const Missing int32 = -1 << 31
 
 // Manifest describes a repository.
 type Manifest struct {
-	Format       int       `json:"format"` // 1
+	Format       int       `json:"format"` // 2
 	Name         string    `json:"name"`
 	CDR          string    `json:"cdr"` // version of the curated data repository
 	Tier         plan.Tier `json:"tier"`
@@ -64,19 +71,29 @@ type File struct {
 
 // Field describes a column. The first of a table with participants is "participant".
 type Field struct {
-	Name    string   `json:"name"`
-	Type    Type     `json:"type"`
-	Indexed bool     `json:"indexed,omitempty"` // rows can be found by concept; at most one field of a table
-	Labels  []string `json:"labels,omitempty"`
-	Unused  []byte   `json:"unused,omitempty"` // of a concept field: a bitmap of the dictionary's concepts that no row has
+	Name    string `json:"name"`
+	Type    Type   `json:"type"`
+	Indexed bool   `json:"indexed,omitempty"` // rows can be found by concept; at most one field of a table
+	Unused  []byte `json:"unused,omitempty"`  // of a concept field: a bitmap of the dictionary's concepts that no row has
 
-	Vocabularies []string `json:"vocabularies,omitempty"` // of a concept field: what its concepts are of, in alphabetical order
-	Unit         string   `json:"unit,omitempty"`         // of its numbers: a UCUM code, or the field that says it
-	Note         string   `json:"note,omitempty"`         // what the tier's rules make of it, for people
+	Vocabularies []Vocabulary `json:"vocabularies,omitempty"` // of a concept field: those that more than Threshold participants have, in alphabetical order
+	Unit         string       `json:"unit,omitempty"`         // of its numbers: a UCUM code, or the field that says it
+	Note         string       `json:"note,omitempty"`         // what the tier's rules make of it, for people
 
-	// Concepts is the dictionary that a table is to be written with: ids in
-	// ascending order. It stands in the data file, not in the manifest.
-	Concepts []int32 `json:"-"`
+	// Concepts and Labels are the dictionary of a concept field, ids in ascending
+	// order, and of a label field. They stand in the data file, not in the manifest:
+	// a table is written with them, and one that is open has Labels. Of says to which
+	// vocabulary each of Concepts belongs, "" for none that is to be counted.
+	Concepts []int32  `json:"-"`
+	Labels   []string `json:"-"`
+	Of       []string `json:"-"`
+}
+
+// Vocabulary is one to which a field's concepts belong, and how many participants
+// have one of them.
+type Vocabulary struct {
+	Name         string `json:"name"`
+	Participants int    `json:"participants"`
 }
 
 // Field is the field of that name.
@@ -118,8 +135,8 @@ func parseManifest(b []byte) (*Manifest, error) {
 }
 
 func (m *Manifest) check() error {
-	if m.Format != 1 {
-		return fmt.Errorf("format %d: this weir reads format 1", m.Format)
+	if m.Format != format {
+		return fmt.Errorf("format %d: this weir reads format %d", m.Format, format)
 	}
 	if !m.Tier.Valid() {
 		return fmt.Errorf("%q is not a tier", m.Tier)
@@ -179,31 +196,42 @@ func checkFields(fields []Field) error {
 			return fmt.Errorf("field %q: malformed, or listed twice", f.Name)
 		}
 		seen[f.Name] = true
-		switch f.Type {
-		case Integer, Float, Date, Concept:
-		case Label:
-			continue
-		default:
-			return fmt.Errorf("field %s: unknown type %q", f.Name, f.Type)
-		}
-		if f.Vocabularies != nil && f.Type != Concept {
-			return fmt.Errorf("field %s: a %s has no vocabularies", f.Name, f.Type)
-		}
-		if f.Labels != nil {
-			return fmt.Errorf("field %s: a %s has no labels", f.Name, f.Type)
+		if err := f.check(); err != nil {
+			return fmt.Errorf("field %s: %w", f.Name, err)
 		}
 	}
 	return nil
 }
 
-// Schema is what cells may know of the repository: names, types and notes, no labels.
-func (m *Manifest) Schema() *plan.Schema {
+func (f *Field) check() error {
+	switch f.Type {
+	case Integer, Float, Date, Concept, Label:
+	default:
+		return fmt.Errorf("unknown type %q", f.Type)
+	}
+	if f.Vocabularies != nil && f.Type != Concept {
+		return fmt.Errorf("a %s has no vocabularies", f.Type)
+	}
+	for _, v := range f.Vocabularies {
+		if v.Participants <= Threshold {
+			return fmt.Errorf("a vocabulary of %d participants or fewer is named", Threshold)
+		}
+	}
+	if f.Labels != nil && f.Type != Label {
+		return fmt.Errorf("a %s has no labels", f.Type)
+	}
+	return nil
+}
+
+// Schema is what cells may know of the repository under a policy with that threshold:
+// names, types and notes, no labels, and of vocabularies those that more participants have.
+func (m *Manifest) Schema(threshold int64) *plan.Schema {
 	s := &plan.Schema{Name: m.Name, CDR: m.CDR, Tier: m.Tier, CutOff: m.CutOff}
 	for _, t := range m.Tables {
 		pt := plan.Table{Name: t.Name, Note: t.Note}
 		for _, f := range t.Fields {
 			if !plan.Identifies(f.Name) {
-				pt.Fields = append(pt.Fields, plan.Field{Name: f.Name, Type: string(f.Type), Vocabularies: f.Vocabularies, Unit: f.Unit, Note: f.Note})
+				pt.Fields = append(pt.Fields, plan.Field{Name: f.Name, Type: string(f.Type), Vocabularies: f.named(threshold), Unit: f.Unit, Note: f.Note})
 			}
 		}
 		if t.Name != participantsTable {
@@ -211,4 +239,14 @@ func (m *Manifest) Schema() *plan.Schema {
 		}
 	}
 	return s
+}
+
+// named are the vocabularies that more participants have than the threshold.
+func (f *Field) named(threshold int64) (out []string) {
+	for _, v := range f.Vocabularies {
+		if int64(v.Participants) > threshold {
+			out = append(out, v.Name)
+		}
+	}
+	return out
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"unsafe"
 
@@ -24,7 +25,7 @@ type Repository struct {
 type Table struct {
 	Info
 	Batches      []Batch
-	dictionaries map[string][]int32
+	dictionaries map[string]dictionary
 	strides      []rows
 	findStrides  sync.Once
 }
@@ -38,7 +39,7 @@ type Batch struct {
 
 // Concepts is the dictionary of a concept field: ids in ascending order. A value
 // of the field is an index into it; that of a missing one leads to Missing.
-func (t *Table) Concepts(field string) []int32 { return t.dictionaries[field] }
+func (t *Table) Concepts(field string) []int32 { return t.dictionaries[field].concepts }
 
 // Used says whether any row has the dictionary's concept number code in a field.
 func (t *Table) Used(field string, code int) bool {
@@ -63,6 +64,7 @@ func (b *Batch) WithConcept(code int) []int32 { return b.index[b.index[code]:b.i
 type column struct {
 	ints   []int32
 	floats []float64
+	nulls  int64 // of ints
 }
 
 // Int32 is a column of integers, dates, labels or concepts; nil when there is none of that name.
@@ -119,6 +121,7 @@ func (r *Repository) Table(name string) (*Table, error) {
 func (r *Repository) open(info *Info) (*Table, error) {
 	path := filepath.Join(r.dir, info.Name+".arrow")
 	t := &Table{Info: *info}
+	t.Fields = slices.Clone(info.Fields)
 	data, err := mapFile(path, info.File)
 	if err == nil {
 		t.Batches, t.dictionaries, err = layout(data, info.Fields)
@@ -128,6 +131,9 @@ func (r *Repository) open(info *Info) (*Table, error) {
 	}
 	if err != nil {
 		return nil, &DamagedError{path, err}
+	}
+	for i := range t.Fields {
+		t.Fields[i].Labels = t.dictionaries[t.Fields[i].Name].labels
 	}
 	if info.Index == nil {
 		return t, nil

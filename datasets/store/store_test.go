@@ -17,6 +17,7 @@ var testFields = []Field{
 	{Name: "measurement_concept_id", Type: Concept, Indexed: true, Concepts: []int32{0, 11, 22, 33}},
 	{Name: "measurement_date", Type: Date},
 	{Name: "value_as_number", Type: Float},
+	{Name: "level", Type: Label, Labels: []string{"wake", "", "größer"}},
 }
 
 func build(t testing.TB) string {
@@ -31,18 +32,18 @@ func build(t testing.TB) string {
 		t.Fatal(err)
 	}
 	batches := [][]any{
-		{[]int32{0, 0, 7}, []int32{11, 22, 11}, []int32{10, Missing, 12}, []float64{1.5, math.NaN(), 3}},
-		{[]int32{2 * Stride}, []int32{33}, []int32{99}, []float64{-1}},
+		{[]int32{0, 0, 7}, []int32{11, 22, 11}, []int32{10, Missing, 12}, []float64{1.5, math.NaN(), 3}, []int32{2, Missing, 1}},
+		{[]int32{2 * Stride}, []int32{33}, []int32{99}, []float64{-1}, []int32{0}},
 	}
 	for _, c := range batches {
 		if err := w.Write(c...); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := w.Write([]int32{2*Stride + 1}, []int32{33}, []int32{99}, []float64{-1}); err == nil {
+	if err := w.Write([]int32{2*Stride + 1}, []int32{33}, []int32{99}, []float64{-1}, []int32{0}); err == nil {
 		t.Error("a stride was split over two batches")
 	}
-	if err := w.Write([]int32{3*Stride - 1}, []int32{44}, []int32{99}, []float64{-1}); err == nil {
+	if err := w.Write([]int32{3*Stride - 1}, []int32{44}, []int32{99}, []float64{-1}, []int32{0}); err == nil {
 		t.Error("a concept that the dictionary lacks was written")
 	}
 	if err := w.Close(); err != nil {
@@ -74,6 +75,9 @@ func TestRoundTrip(t *testing.T) {
 		if got := b.WithConcept(code); !slices.Equal(got, want) {
 			t.Errorf("concept %d is in rows %v, want %v", code, got, want)
 		}
+	}
+	if f, _ := m.Field("level"); !slices.Equal(f.Labels, testFields[4].Labels) || !slices.Equal(b.Int32("level"), []int32{2, Missing, 1}) {
+		t.Errorf("labels %q of %v", f.Labels, b.Int32("level"))
 	}
 	if b, _, _ := m.Rows(1); b != nil {
 		t.Error("stride 1 has rows")
@@ -131,12 +135,13 @@ func damage(t *testing.T, name string) {
 
 func TestManifestIsStrict(t *testing.T) {
 	for _, text := range []string{
-		``, `{`, `[]`, `{"format":2}`,
-		`{"format":1,"tier":"secret","cut_off":"2022-01-01"}`,
-		`{"format":1,"tier":"registered","cut_off":"yesterday"}`,
-		`{"format":1,"tier":"registered","cut_off":"2022-01-01","extra":1}`,
-		`{"format":1,"tier":"registered","cut_off":"2022-01-01"} {}`,
-		`{"format":1,"tier":"registered","cut_off":"2022-01-01","tables":[{"name":"../x"}]}`,
+		``, `{`, `[]`, `{"format":1,"tier":"registered","cut_off":"2022-01-01"}`,
+		`{"format":2,"tier":"registered","cut_off":"2022-01-01","tables":[{"name":"x","sha256":"` + strings.Repeat("0", 64) + `","fields":[{"name":"a","type":"concept","vocabularies":[{"name":"SNOMED","participants":20}]}]}]}`,
+		`{"format":2,"tier":"secret","cut_off":"2022-01-01"}`,
+		`{"format":2,"tier":"registered","cut_off":"yesterday"}`,
+		`{"format":2,"tier":"registered","cut_off":"2022-01-01","extra":1}`,
+		`{"format":2,"tier":"registered","cut_off":"2022-01-01"} {}`,
+		`{"format":2,"tier":"registered","cut_off":"2022-01-01","tables":[{"name":"../x"}]}`,
 	} {
 		if m, err := parseManifest([]byte(text)); err == nil {
 			t.Errorf("%s: accepted as %+v", text, m)

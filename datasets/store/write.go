@@ -55,7 +55,7 @@ func Create(dir string, m Manifest) (*Builder, error) {
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(temp))
 	}
-	m.Format, m.Tables = 1, nil
+	m.Format, m.Tables = format, nil
 	return &Builder{manifest: m, dir: dir, temp: temp, lock: lock}, nil
 }
 
@@ -157,7 +157,7 @@ func (b *Builder) Table(name string, fields []Field) (*Writer, error) {
 	if err := checkFields(fields); err != nil {
 		return nil, fmt.Errorf("table %s: %w", name, err)
 	}
-	w := &Writer{builder: b, info: Info{Name: name, Fields: slices.Clone(fields)}, codes: make([]codes, len(fields)), next: -1}
+	w := &Writer{builder: b, info: Info{Name: name, Fields: slices.Clone(fields)}, dictionaries: make([]dictionaryWriter, len(fields)), next: -1}
 	var err error
 	if w.data, err = b.file(name+".arrow", fields); err != nil {
 		return nil, err
@@ -166,9 +166,9 @@ func (b *Builder) Table(name string, fields []Field) (*Writer, error) {
 		if f.Type == Concept && !slices.IsSorted(f.Concepts) {
 			return nil, errors.Join(fmt.Errorf("table %s: the concepts of %s are not in order", name, f.Name), w.data.file.Close())
 		}
+		w.dictionaries[i] = newDictionaryWriter(&f)
 		if f.Type == Concept {
 			w.info.Fields[i].Unused = allUnused(len(f.Concepts))
-			w.codes[i] = newCodes(f.Concepts)
 		}
 		if f.Indexed {
 			if w.index, err = b.file(name+".index.arrow", indexFields); err != nil {
@@ -251,7 +251,10 @@ func (o *output) close(b *Builder) (File, error) {
 	return File{o.bytes, hex.EncodeToString(o.hash.Sum(nil))}, nil
 }
 
-var conceptType = &arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int32, ValueType: arrow.PrimitiveTypes.Int32}
+var (
+	conceptType = &arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int32, ValueType: arrow.PrimitiveTypes.Int32}
+	labelType   = &arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int32, ValueType: arrow.BinaryTypes.String}
+)
 
 func arrowSchema(fields []Field) *arrow.Schema {
 	var out []arrow.Field
@@ -264,6 +267,8 @@ func arrowSchema(fields []Field) *arrow.Schema {
 			t = arrow.FixedWidthTypes.Date32
 		case Concept:
 			t = conceptType
+		case Label:
+			t = labelType
 		}
 		out = append(out, arrow.Field{Name: f.Name, Type: t, Nullable: true})
 	}
@@ -272,12 +277,12 @@ func arrowSchema(fields []Field) *arrow.Schema {
 
 // Writer writes one table.
 type Writer struct {
-	builder *Builder
-	info    Info
-	data    *output
-	index   *output // nil when no field is indexed
-	codes   []codes // by field: of concepts
-	next    int     // first stride that may still be written
+	builder      *Builder
+	info         Info
+	data         *output
+	index        *output            // nil when no field is indexed
+	dictionaries []dictionaryWriter // by field
+	next         int                // first stride that may still be written
 }
 
 // Write appends a record batch. columns are []int32 or []float64 in the order of
@@ -298,7 +303,8 @@ type Prepared struct {
 	rows        int
 	first, last int32 // participants
 	data        []arrow.ArrayData
-	used        [][]byte // by field: a bitmap of the dictionary's concepts that a row has
+	used        [][]byte  // by field: a bitmap of the dictionary's concepts that a row has
+	have        [][]int32 // by field and vocabulary: participants
 	index       []int32
 }
 
@@ -308,20 +314,29 @@ func (w *Writer) Prepare(columns ...any) (*Prepared, error) {
 	if err != nil {
 		return nil, fmt.Errorf("table %s: %w", w.info.Name, err)
 	}
-	p := &Prepared{rows: rows, data: make([]arrow.ArrayData, len(columns)), used: make([][]byte, len(columns))}
+	p := &Prepared{rows: rows, data: make([]arrow.ArrayData, len(columns)), used: make([][]byte, len(columns)), have: make([][]int32, len(columns))}
 	if rows == 0 {
 		return p, nil
 	}
-	if ids, ok := columns[0].([]int32); ok {
-		p.first, p.last = ids[0], ids[rows-1]
+	var who []int32
+	if w.ofParticipants() {
+		who = columns[0].([]int32)
+		p.first, p.last = who[0], who[rows-1]
 	}
 	for i, c := range columns {
 		f := &w.info.Fields[i]
-		if f.Type != Concept {
+		switch f.Type {
+		case Concept:
+		case Label:
+			none := int32(len(f.Labels))
+			p.data[i] = int32Data(labelType, replaced(c.([]int32), Missing, none), none)
+			p.data[i].(*array.Data).SetDictionary(w.dictionaries[i].data)
+			continue
+		default:
 			p.data[i] = columnData(w.data.schema.Field(i).Type, c)
 			continue
 		}
-		codes, err := w.encode(i, c.([]int32), p)
+		codes, err := w.encode(i, c.([]int32), who, p)
 		if err != nil {
 			return nil, fmt.Errorf("table %s: %w", w.info.Name, err)
 		}
@@ -330,7 +345,7 @@ func (w *Writer) Prepare(columns ...any) (*Prepared, error) {
 			none = 0
 		}
 		column := int32Data(conceptType, codes, none)
-		column.SetDictionary(arrowData(arrow.PrimitiveTypes.Int32, arrow.Int32Traits.CastToBytes(f.Concepts), len(f.Concepts), func(int) bool { return false }))
+		column.SetDictionary(w.dictionaries[i].data)
 		p.data[i] = column
 		if f.Indexed {
 			p.index = indexOf(codes, len(f.Concepts))
@@ -345,7 +360,7 @@ func (w *Writer) Append(p *Prepared) error {
 	if p.rows == 0 {
 		return nil
 	}
-	if w.info.Fields[0].Name == "participant" {
+	if w.ofParticipants() {
 		if err := w.follows(p.first, p.last); err != nil {
 			return fmt.Errorf("table %s: %w", w.info.Name, err)
 		}
@@ -353,6 +368,9 @@ func (w *Writer) Append(p *Prepared) error {
 	for i, used := range p.used {
 		for k, b := range used {
 			w.info.Fields[i].Unused[k] &^= b
+		}
+		for k, n := range p.have[i] {
+			w.dictionaries[i].vocabularies[k].Participants += int(n)
 		}
 	}
 	if p.index != nil {
@@ -365,14 +383,14 @@ func (w *Writer) Append(p *Prepared) error {
 }
 
 // encode turns concept ids into indexes into the dictionary of a field.
-func (w *Writer) encode(field int, ids []int32, p *Prepared) ([]int32, error) {
-	f := &w.info.Fields[field]
+func (w *Writer) encode(field int, ids, who []int32, p *Prepared) ([]int32, error) {
+	f, d := &w.info.Fields[field], &w.dictionaries[field]
 	p.used[field] = make([]byte, len(f.Unused))
 	out := make([]int32, len(ids))
 	last, code := int32(0), int32(-1) // neighbours are often equal
 	for i, id := range ids {
 		if id != last || code < 0 {
-			if code = w.codes[field].of(id); code < 0 {
+			if code = d.codes.of(id); code < 0 {
 				return nil, fmt.Errorf("concept %d is not in the dictionary of %s", id, f.Name)
 			}
 			last = id
@@ -380,8 +398,14 @@ func (w *Writer) encode(field int, ids []int32, p *Prepared) ([]int32, error) {
 		}
 		out[i] = code
 	}
+	if who != nil {
+		p.have[field] = d.count(out, who)
+	}
 	return out, nil
 }
+
+// ofParticipants says whether the table has rows of participants.
+func (w *Writer) ofParticipants() bool { return w.info.Fields[0].Name == "participant" }
 
 // indexOf is the rows by concept (a counting sort).
 func indexOf(codes []int32, concepts int) []int32 {
@@ -419,7 +443,7 @@ func (w *Writer) check(columns []any) (rows int, err error) {
 		}
 		rows = n
 	}
-	if rows > 0 && w.info.Fields[0].Name == "participant" && !slices.IsSorted(columns[0].([]int32)) {
+	if rows > 0 && w.ofParticipants() && !slices.IsSorted(columns[0].([]int32)) {
 		return rows, errors.New("rows are not sorted by participant")
 	}
 	return rows, nil
@@ -480,9 +504,11 @@ func (w *Writer) Close() error {
 		return err
 	}
 	for i := range w.info.Fields {
-		if f := &w.info.Fields[i]; !slices.ContainsFunc(f.Unused, func(b byte) bool { return b != 0 }) {
+		f := &w.info.Fields[i]
+		if !slices.ContainsFunc(f.Unused, func(b byte) bool { return b != 0 }) {
 			f.Unused = nil
 		}
+		f.Vocabularies = w.dictionaries[i].common()
 	}
 	w.builder.mu.Lock()
 	defer w.builder.mu.Unlock()

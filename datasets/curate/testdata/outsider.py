@@ -40,9 +40,7 @@ def arrow(table, temp):
     frame = polars.read_ipc(os.path.join(repository, table["name"] + ".arrow"))
     for f in table["fields"]:
         if f["type"] == "label":
-            texts = dict(enumerate(f.get("labels") or []))
-            values = [None if v is None else texts[v] for v in frame[f["name"]].to_list()]
-            frame = frame.with_columns(polars.Series(f["name"], values, dtype=polars.String))
+            frame = frame.with_columns(frame[f["name"]].cast(polars.String))
     path = os.path.join(temp, table["name"] + ".parquet")
     frame.write_parquet(path)
     return f"read_parquet('{path}')"

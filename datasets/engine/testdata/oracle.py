@@ -163,9 +163,7 @@ class Repository:
         frame = polars.read_ipc(os.path.join(folder, name + ".arrow"))
         for f in self.tables[name]["fields"]:
             if f["type"] == "label":
-                texts = dict(enumerate(f.get("labels") or []))
-                values = [None if v is None else texts[v] for v in frame[f["name"]].to_list()]
-                frame = frame.with_columns(polars.Series(f["name"], values, dtype=polars.String))
+                frame = frame.with_columns(frame[f["name"]].cast(polars.String))
             if f["type"] == "concept":
                 frame = frame.with_columns(frame[f["name"]].cast(polars.Int32))
                 smallest = -(2**31)  # the dictionary's stand-in for a missing one
