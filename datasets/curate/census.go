@@ -18,12 +18,14 @@ import (
 //	counts_by_concept_and_age   table concept_id age participants
 //
 // participants is 0, or the number rounded up to a multiple of 20: 20 stands for
-// 1 to 20. The repository's number of participants is rounded in the same way.
+// 1 to 20. The repository's number of participants is rounded in the same way. A sex
+// at birth, and a concept that the vocabulary does not have, are there only if more
+// than store.Threshold participants have them.
 type census struct {
 	im     *importer
 	sexes  []int32 // by participant
 	births []int32
-	sex    []int32 // those that there are, ascending
+	sex    []int32 // those that are told of, ascending
 	tables []string
 	counts []map[int32]*headcount // by table
 }
@@ -71,7 +73,12 @@ func newCensus(im *importer) *census {
 // learn takes who the participants are.
 func (n *census) learn(people *columns) {
 	if f := people.shape.at("sex_at_birth_concept_id"); f >= 0 {
-		n.sexes, n.sex = people.ints[f], people.distinct(f)
+		count := map[int32]int{}
+		for _, sex := range people.ints[f] {
+			count[sex]++
+		}
+		maps.DeleteFunc(count, func(_ int32, n int) bool { return n <= store.Threshold })
+		n.sexes, n.sex = people.ints[f], slices.Sorted(maps.Keys(count))
 	}
 	n.births = people.ints[people.shape.at("birth_date")]
 }
@@ -148,6 +155,9 @@ func (n *census) write() error {
 	for t, counts := range n.counts {
 		for _, id := range slices.Sorted(maps.Keys(counts)) {
 			k := counts[id]
+			if n.im.terms.of(id) == "" && k.all <= store.Threshold {
+				continue
+			}
 			all.add([]int32{int32(t), id, binned(k.all)})
 			for _, sex := range n.sex {
 				bySex.add([]int32{int32(t), id, sex, binned(k.bySex[sex])})
