@@ -214,8 +214,12 @@ with tempfile.TemporaryDirectory() as temp:
         sex = f"(SELECT w.research AS participant, CAST(s.gender_concept_id AS INT) AS sex, w.born - w.back AS born FROM {person} s JOIN who w ON w.person_id = CAST(s.person_id AS BIGINT))"
         tables_sql = {n: arrow(tables[n], temp) for n in ("counts_by_concept", "counts_by_concept_and_sex", "counts_by_concept_and_age")}
         count = binned.format("count(*)")
+        # what more than 20 participants have, or the vocabulary
+        known = f"SELECT CAST(concept_id AS INT) FROM {concept}" if concept else "SELECT 0"
+        db.execute(f"DELETE FROM firsts WHERE c NOT IN ({known}) AND (t, c) NOT IN (SELECT (t, c) FROM firsts GROUP BY t, c HAVING count(*) > 20)")
+        common = f"sex IN (SELECT sex FROM {sex} GROUP BY 1 HAVING count(*) > 20)"
         compare("counts_by_concept", f"SELECT t, c, {count} FROM firsts GROUP BY 1, 2", f'SELECT "table", concept_id, participants FROM {tables_sql["counts_by_concept"]}')
-        compare("counts_by_concept_and_sex", f"SELECT t, c, sex, {count} FROM firsts JOIN {sex} USING (participant) GROUP BY 1, 2, 3", f'SELECT "table", concept_id, sex_at_birth_concept_id, participants FROM {tables_sql["counts_by_concept_and_sex"]} WHERE participants > 0')
+        compare("counts_by_concept_and_sex", f"SELECT t, c, sex, {count} FROM firsts JOIN {sex} USING (participant) WHERE {common} GROUP BY 1, 2, 3", f'SELECT "table", concept_id, sex_at_birth_concept_id, participants FROM {tables_sql["counts_by_concept_and_sex"]} WHERE participants > 0')
         years = "CAST(floor((d - born) / 365.25) AS INT)"
         band = f"CASE WHEN {years} < 18 THEN '0-17' WHEN {years} < 30 THEN '18-29' WHEN {years} >= 80 THEN '80+' ELSE ({years} // 10 * 10)::VARCHAR || '-' || ({years} // 10 * 10 + 9)::VARCHAR END"
         compare("counts_by_concept_and_age", f"SELECT t, c, {band} AS a, {count} FROM firsts JOIN {sex} USING (participant) GROUP BY 1, 2, 3", f'SELECT "table", concept_id, age, participants FROM {tables_sql["counts_by_concept_and_age"]} WHERE participants > 0')
