@@ -46,8 +46,11 @@ lab: build venv
 bench: venv
 	$(OUTSIDERS) LONG=$(LONG) go test -timeout 6h -run '^$$' -bench . ./...
 
+# Only the packages that have figures of the area are built.
+MEASURED = $(if $(ONLY),$$(grep -l 't.Run."$(ONLY)"' $$(find . -name 'figures*_test.go') /dev/null | xargs -r -n 1 dirname | sort -u),./...)
+
 figures: build venv
-	@$(OUTSIDERS) LONG=$(LONG) go test -tags figures -count 1 -timeout 6h -v -run '^TestFigures$$$(if $(ONLY),/^$(ONLY)$$)' ./... 2>&1 | .ci/scoreboard
+	@$(OUTSIDERS) LONG=$(LONG) go test -tags figures -count 1 -timeout 6h -v -run '^TestFigures$$$(if $(ONLY),/^$(ONLY)$$)' $(MEASURED) 2>&1 | .ci/scoreboard
 
 venv: $(VENV)/ready
 

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -29,13 +30,7 @@ func figure(name string, value any, unit, target string, ok bool) {
 
 func TestFigures(t *testing.T) {
 	t.Run("tiers", func(t *testing.T) {
-		same, cells := compare404(t)
-		figure("tiers/achilles_404", fmt.Sprintf("%d/%d", same, cells), "cells", "17662/17662", same == cells && cells == 17_662)
-		checkerFigures(t)
-		k := kill(t, omop(t, "csv", 2000))
-		figure("tiers/killed_imports_wrong", k.wrong, fmt.Sprintf("of_20;%d_ended_before_the_end", k.killed), "=0", k.wrong == 0 && k.killed > 0)
-		bad, silent := badRows(t)
-		figure("tiers/bad_rows_kept_silently", silent, fmt.Sprintf("of_%d_kinds", bad), "=0", silent == 0 && bad > 0)
+		t.Run("untimed", untimedFigures)
 		participants, times := 25_000, 2
 		if os.Getenv("LONG") != "" {
 			participants, times = 1_000_000, 1
@@ -49,25 +44,54 @@ func TestFigures(t *testing.T) {
 	})
 }
 
+// untimedFigures measure no time, so that they can be worked out at once.
+func untimedFigures(t *testing.T) {
+	for name, figures := range map[string]func(*testing.T){
+		"achilles": func(t *testing.T) {
+			same, cells := compare404(t)
+			figure("tiers/achilles_404", fmt.Sprintf("%d/%d", same, cells), "cells", "17662/17662", same == cells && cells == 17_662)
+		},
+		"checker": checkerFigures,
+		"kill": func(t *testing.T) {
+			k := kill(t, omop(t, "csv", 2000))
+			figure("tiers/killed_imports_wrong", k.wrong, fmt.Sprintf("of_20;%d_ended_before_the_end", k.killed), "=0", k.wrong == 0 && k.killed > 0)
+		},
+		"bad rows": func(t *testing.T) {
+			bad, silent := badRows(t)
+			figure("tiers/bad_rows_kept_silently", silent, fmt.Sprintf("of_%d_kinds", bad), "=0", silent == 0 && bad > 0)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			figures(t)
+		})
+	}
+}
+
 // checkerFigures count what an independent checker finds wrong.
 func checkerFigures(t *testing.T) {
+	var adding sync.Mutex
 	sources, wrong, rows, key := 0, 0, int64(0), Key(strings.Repeat("\x05", keyBytes))
 	for name, cutOff := range map[string]string{"gibleed-omop53": "2019-12-31", "synthea27nj-omop54": "2022-10-01"} {
 		for _, tier := range []plan.Tier{plan.Registered, plan.Controlled, plan.Public} {
-			if os.Getenv("LONG") == "" && name == "gibleed-omop53" && tier != plan.Registered {
-				continue // the registered tier has the most rules; TestTiersAgainstChecker has the others
-			}
-			from := sharedData(t, name)
-			sources++
-			r, _ := imported(t, from, ImportOptions{Name: "test", Tier: tier, CDR: "v1", CutOff: cutOff, Key: key})
-			v := check(t, from, r, key)
-			wrong += len(v.Wrong)
-			for _, n := range v.Compared {
-				rows += n
-			}
+			t.Run(name+" "+string(tier), func(t *testing.T) {
+				t.Parallel()
+				from := sharedData(t, name)
+				r, _ := imported(t, from, ImportOptions{Name: "test", Tier: tier, CDR: "v1", CutOff: cutOff, Key: key})
+				v := check(t, from, r, key)
+				adding.Lock()
+				defer adding.Unlock()
+				sources++
+				wrong += len(v.Wrong)
+				for _, n := range v.Compared {
+					rows += n
+				}
+			})
 		}
 	}
-	figure("tiers/checker_wrong", wrong, fmt.Sprintf("findings_in_%d_rows_of_%d_repositories", rows, sources), "=0", wrong == 0 && rows > 100_000)
+	t.Cleanup(func() {
+		figure("tiers/checker_wrong", wrong, fmt.Sprintf("findings_in_%d_rows_of_%d_repositories", rows, sources), "=0", wrong == 0 && rows > 100_000)
+	})
 }
 
 // synthesizeFigure makes a repository of invented participants.
