@@ -110,7 +110,9 @@ func (n *census) tally(c *columns) []placeCount {
 		if n.sexes != nil {
 			k.bySex[n.sexes[p]]++
 		}
-		k.byAge[ageBand(n.births[p], c.ints[c.date][i])]++
+		if n.births[p] != store.Missing {
+			k.byAge[ageBand(n.births[p], c.ints[c.date][i])]++
+		}
 	}
 	var out []placeCount
 	for id, k := range counts {

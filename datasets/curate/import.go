@@ -83,16 +83,29 @@ func Import(ctx context.Context, from, dir string, o ImportOptions, progress Pro
 	}
 	im.cutOff, _ = parseDay(o.CutOff)
 	im.report.LeftOut = im.source.other
-	for t := range im.regime.tables {
-		if im.source.files[t] != "" {
-			im.report.TablesOut = append(im.report.TablesOut, t)
-			delete(im.source.files, t)
-		}
-	}
+	im.leaveOut(im.regime.tables)
+	im.leaveOut(im.regime.last.tables)
 	slices.Sort(im.report.TablesOut)
 	err = im.run(ctx, dir)
 	return im.report, err
 }
+
+// leaveOut leaves tables out of the source. Of those that an administrator leaves
+// out the built-in rules read what they go by.
+func (im *importer) leaveOut(tables map[string]string) {
+	for t := range tables {
+		if im.source.files[t] == "" {
+			continue
+		}
+		im.report.TablesOut = append(im.report.TablesOut, t)
+		if _, late := im.regime.last.tables[t]; !late || !slices.Contains(learnedFrom, t) {
+			delete(im.source.files, t)
+		}
+	}
+}
+
+// learnedFrom are the tables whose answers say what to make of person.
+var learnedFrom = []string{"observation", "ds_survey"}
 
 // importer imports one source.
 type importer struct {
@@ -147,7 +160,7 @@ func (im *importer) build(ctx context.Context) error {
 		im.builder.SetParticipants(len(ids))
 	}
 	var answers []*spooled
-	for _, name := range []string{"observation", "ds_survey"} {
+	for _, name := range learnedFrom {
 		if s, err := im.spool(ctx, im.regime.shape(shapeOf(name))); err != nil {
 			return err
 		} else if s != nil {
@@ -155,12 +168,19 @@ func (im *importer) build(ctx context.Context) error {
 		}
 	}
 	im.regime.person(people)
+	people = im.regime.final(people)
 	if im.census != nil {
 		im.census.learn(people)
 	} else if err := errors.Join(im.write(people), im.write(identities(ids))); err != nil {
 		return err
 	}
 	for _, s := range answers {
+		if _, gone := im.regime.last.tables[s.shape.name]; gone {
+			if err := s.spool.close(); err != nil {
+				return err
+			}
+			continue
+		}
 		if err := im.finish(ctx, s); err != nil {
 			return err
 		}
@@ -256,7 +276,8 @@ func (im *importer) finish(ctx context.Context, p *spooled) (err error) {
 	s := p.shape.labelled(p.labels)
 	var out *batches
 	if im.census == nil || !s.participants {
-		if out, err = im.begin(s, func(f int) []int32 { return im.dictionary(p.table, f) }); err != nil {
+		final, from := im.regime.finalShape(s)
+		if out, err = im.begin(final, func(f int) []int32 { return im.dictionary(p.table, from[f]) }); err != nil {
 			return err
 		}
 	}
@@ -277,7 +298,7 @@ func (im *importer) finish(ctx context.Context, p *spooled) (err error) {
 			return err
 		}
 		if s.name != "concept" {
-			p.spool.done(m.rows)
+			p.spool.done(m.read)
 		}
 		return nil
 	})
@@ -291,6 +312,7 @@ func (im *importer) finish(ctx context.Context, p *spooled) (err error) {
 // made is a place's rows, ready to be written.
 type made struct {
 	rows         *columns
+	read         *columns        // what they were before fields were left out
 	prepared     *store.Prepared // nil when they are few
 	equal, twice int
 	counts       []placeCount
@@ -303,7 +325,7 @@ func (im *importer) sorted(p *spooled, s *shape, k int, out *batches) (*made, er
 		return nil, err
 	}
 	c.shape = s
-	m := &made{rows: c}
+	m := &made{rows: c, read: c}
 	if !s.participants {
 		m.twice, err = im.sortIDs(c)
 		if err != nil {
@@ -314,6 +336,8 @@ func (im *importer) sorted(p *spooled, s *shape, k int, out *batches) (*made, er
 	from, to := p.first(k)
 	c.inOrder(from, to)
 	m.equal = im.regime.settle(c)
+	c = im.regime.final(c)
+	m.rows = c
 	if im.census != nil {
 		m.counts = im.census.tally(c)
 		return m, nil
@@ -333,6 +357,9 @@ func (im *importer) begin(s *shape, concepts func(f int) []int32) (*batches, err
 // yet make of them.
 func (im *importer) dictionary(t *table, f int) []int32 {
 	ids := t.used[f].ids()
+	if im.regime.empties(t.shape.name, t.shape.fields[f].Name) {
+		return []int32{store.Missing}
+	}
 	if _, answer := asked(t.shape); answer == f {
 		for _, a := range im.regime.answers {
 			if a.depends() {
@@ -346,6 +373,7 @@ func (im *importer) dictionary(t *table, f int) []int32 {
 
 // write writes a table that is in memory and in order.
 func (im *importer) write(c *columns) error {
+	c = im.regime.final(c)
 	out, err := im.begin(c.shape, c.distinct)
 	if err != nil {
 		return err

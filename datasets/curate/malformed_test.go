@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -419,4 +421,73 @@ func TestParquetRefuses(t *testing.T) {
 			}
 		})
 	}
+}
+
+// FuzzParquet: a file is read to its end or to an error, whatever its bytes are.
+func FuzzParquet(f *testing.F) {
+	path := filepath.Join(f.TempDir(), "seed.parquet")
+	p, err := newParquetFile(path, seedColumns)
+	if err != nil {
+		f.Fatal(err)
+	}
+	if err := errors.Join(p.write(seedColumns), p.close()); err != nil {
+		f.Fatal(err)
+	}
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(whole)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		path := filepath.Join(t.TempDir(), "x.parquet")
+		if err := os.WriteFile(path, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		file, err := openParquet(path, "x.parquet")
+		if err != nil {
+			return
+		}
+		if err := readParquet(t.Context(), file); err != nil && err.Error() == "" {
+			t.Error("an error without a text")
+		}
+		file.close()
+	})
+}
+
+var seedColumns = []outColumn{
+	{name: "person_id", longs: []int64{1, 2, 3}}, {name: "concept_id", ints: []int32{7, 8, store.Missing}}, {name: "value", nums: []float64{1.5, 2, math.NaN()}},
+	{name: "name", texts: []string{"a", "", "b"}}, {name: "day", ints: []int32{18000, 0, -1}, isDay: true},
+}
+
+// readParquet reads every value of a file as everything that a value can be read as.
+func readParquet(ctx context.Context, file tableFile) error {
+	all := make([]int, len(file.columns()))
+	for i := range all {
+		all[i] = i
+	}
+	if err := file.choose(all); err != nil {
+		return err
+	}
+	return file.cut(ctx, func(b block) (err error) {
+		c, err := b.open()
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, c.close()) }()
+		for {
+			if err := c.next(); err == io.EOF {
+				return nil
+			} else if err != nil {
+				return err
+			}
+			for i := range all {
+				x := c.cell(i)
+				x.integer()
+				x.number()
+				x.day()
+				x.minute()
+				x.label()
+			}
+		}
+	})
 }

@@ -67,7 +67,7 @@ func (g *regime) notes(s *shape, f *store.Field) (out []string) {
 	note := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	field := s.name + "." + f.Name
 	switch {
-	case matches(g.nulls, s.name, f.Name):
+	case matches(g.nulls, s.name, f.Name), g.empties(s.name, f.Name):
 		note("has no values in this tier")
 	case f.Type == store.Date && field == "person.birth_date" && g.middle:
 		note("15 June of the year of birth")
@@ -96,11 +96,11 @@ func (g *regime) notes(s *shape, f *store.Field) (out []string) {
 func (g *regime) tableNotes(s *shape) (out []string) {
 	var fields, rules []string
 	for _, f := range s.fields {
-		if matches(g.fields, s.name, f.Name) {
+		if matches(g.fields, s.name, f.Name) || matches(g.last.fields, s.name, f.Name) {
 			fields = append(fields, f.Name)
 		}
 	}
-	for _, r := range g.rows {
+	for _, r := range slices.Concat(g.rows, g.last.rows) {
 		if s.name != "person" && (r.tables == nil || slices.Contains(r.tables, s.name)) {
 			rules = append(rules, r.name)
 		}

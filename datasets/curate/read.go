@@ -28,8 +28,8 @@ type table struct {
 	keyName    string
 	binds      []bind // by field of shape, but participant
 	nulls      []int  // fields that are to be empty
-	rules      []string
-	suppressed *conceptMap // concepts by number of the rule
+	suppressed *suppression
+	late       *suppression // when the other rules have acted
 	place      func(first int32) int
 	places     int
 	used       []conceptMap // by field: the concepts of rows that are kept
@@ -73,7 +73,7 @@ func (im *importer) open(s *shape) (*table, error) {
 	if err := t.bind(s); err != nil {
 		return nil, errors.Join(err, f.close())
 	}
-	t.rules, t.suppressed = im.regime.suppressed(s.name, im.recent)
+	t.suppressed, t.late = im.regime.suppressed(s.name, im.recent)
 	return t, nil
 }
 
@@ -570,7 +570,8 @@ func (r *reader) int32(b *bind) (int32, error) {
 // the rows in the order of their places.
 func (r *reader) apply() {
 	c := r.c.rows
-	r.suppress()
+	r.c.without(r.with(r.suppressed))
+	late := r.with(r.late)
 	for _, f := range r.nulls {
 		c.empty(f)
 	}
@@ -586,6 +587,7 @@ func (r *reader) apply() {
 		}
 	}
 	r.im.regime.learn(c)
+	r.c.without(late)
 	for f, field := range r.shape.fields {
 		if field.Type == store.Concept {
 			last := int32(0)
@@ -600,13 +602,12 @@ func (r *reader) apply() {
 	r.arrange()
 }
 
-// suppress drops the rows with a concept that the tier does not have.
-func (r *reader) suppress() {
-	if r.suppressed.count == 0 || !r.shape.participants {
-		return
+// with finds the rows with a concept that the tier does not have; nil means none.
+func (r *reader) with(s *suppression) (drop []bool) {
+	if s.by.count == 0 || !r.shape.participants {
+		return nil
 	}
 	c := r.c.rows
-	var drop []bool
 	for f, field := range r.shape.fields {
 		if field.Type != store.Concept {
 			continue
@@ -614,21 +615,25 @@ func (r *reader) suppress() {
 		last, rule := int32(0), int32(-1) // neighbours are often equal; no rule names 0
 		for i, id := range c.ints[f] {
 			if id != last {
-				last, rule = id, r.suppressed.get(id)
+				last, rule = id, s.by.get(id)
 			}
 			if rule >= 0 && (drop == nil || !drop[i]) {
 				if drop == nil {
 					drop = make([]bool, c.count)
 				}
 				drop[i] = true
-				r.c.dropped[r.rules[rule]]++
+				r.c.dropped[s.rules[rule]]++
 			}
 		}
 	}
-	if drop == nil {
-		return
+	return drop
+}
+
+// without leaves rows out that are still as they came.
+func (c *chunk) without(drop []bool) {
+	if drop != nil {
+		c.keep(func(i int) bool { return !drop[i] })
 	}
-	r.c.keep(func(i int) bool { return !drop[i] })
 }
 
 // keep drops rows that are still as they came.

@@ -27,12 +27,20 @@ type regime struct {
 	shift    *ShiftDates
 	middle   bool
 	research bool
+	last     last
 	states   []*LeastPopulation
 	zip      *ZIP3
 	recent   *RecentConcepts
 	recently string // the rule's name
 
 	questions, births conceptMap // what answers rules ask, and what they take for a sex at birth
+}
+
+// last is what an administrator leaves out, when the built-in rules have acted.
+type last struct {
+	tables        map[string]string
+	fields, nulls []string
+	rows          []rowRule
 }
 
 type rowRule struct {
@@ -47,11 +55,14 @@ type rowRule struct {
 type answerRule struct {
 	Generalise
 	name  string
-	also  []int32 // what other rules make of answers to these questions
+	added bool
+	also  []int32 // what other rules make of answers
 	masks []uint32
 }
 
-func (a *answerRule) depends() bool { return a.Several || a.Born != nil }
+// depends says whether a rule waits until all answers are known: an administrator's
+// does, so that none of the built-in ones finds another answer than was given.
+func (a *answerRule) depends() bool { return a.Several || a.Born != nil || a.added }
 
 // applies says whether what the rule depends on is so for a participant.
 func (a *answerRule) applies(participant int32) bool {
@@ -77,7 +88,7 @@ func (r *Rules) of(tier plan.Tier) *regime {
 	if tier == plan.Public {
 		tier = plan.Registered
 	}
-	g := &regime{rules: r, tables: map[string]string{}}
+	g := &regime{rules: r, tables: map[string]string{}, last: last{tables: map[string]string{}}}
 	for i := range r.Rules {
 		if x := &r.Rules[i]; slices.Contains(x.Tiers, tier) {
 			g.add(x)
@@ -91,9 +102,7 @@ func (r *Rules) of(tier plan.Tier) *regime {
 			g.births.put(id, 0)
 		}
 		for _, b := range g.answers {
-			if slices.ContainsFunc(a.Questions, func(q int32) bool { return slices.Contains(b.Questions, q) }) {
-				a.also = append(a.also, b.Into)
-			}
+			a.also = append(a.also, b.Into)
 		}
 	}
 	return g
@@ -101,11 +110,15 @@ func (r *Rules) of(tier plan.Tier) *regime {
 
 // add takes a rule; of two limits the one behind is the stricter (Rule.admits).
 func (g *regime) add(x *Rule) {
-	for _, t := range x.DropTables {
-		g.tables[t] = x.Name
+	tables, fields, nulls, rows := g.tables, &g.fields, &g.nulls, &g.rows
+	if x.added {
+		tables, fields, nulls, rows = g.last.tables, &g.last.fields, &g.last.nulls, &g.last.rows
 	}
-	g.fields = append(g.fields, x.DropFields...)
-	g.nulls = append(g.nulls, x.NullFields...)
+	for _, t := range x.DropTables {
+		tables[t] = x.Name
+	}
+	*fields = append(*fields, x.DropFields...)
+	*nulls = append(*nulls, x.NullFields...)
 	g.middle, g.research = g.middle || x.MiddleOfBirthYear, g.research || x.ResearchIDs
 	switch {
 	case x.DropRows != nil:
@@ -113,9 +126,9 @@ func (g *regime) add(x *Rule) {
 		for _, l := range x.DropRows.Lists {
 			ids = append(ids, lists[l]...)
 		}
-		g.rows = append(g.rows, rowRule{x.Name, x.DropRows.Tables, ids})
+		*rows = append(*rows, rowRule{x.Name, x.DropRows.Tables, ids})
 	case x.Generalise != nil:
-		g.answers = append(g.answers, &answerRule{Generalise: *x.Generalise, name: x.Name})
+		g.answers = append(g.answers, &answerRule{Generalise: *x.Generalise, name: x.Name, added: x.added})
 	case x.CapAge != nil:
 		g.cap, g.capRule = x.CapAge, x.Name
 	case x.ShiftDates != nil:
@@ -147,25 +160,76 @@ func matches(patterns []string, table, field string) bool {
 	})
 }
 
-// suppressed are the concepts for which rows of a table are dropped, with the
-// number of the rule among names. recent are those that are too new.
-func (g *regime) suppressed(table string, recent []int32) (names []string, m *conceptMap) {
-	m = new(conceptMap)
-	if table == "person" || table == personExtension {
-		return nil, m
-	}
-	for _, r := range g.rows {
-		if r.tables == nil || slices.Contains(r.tables, table) {
-			for _, id := range r.ids {
-				m.put(id, int32(len(names)))
-			}
-			names = append(names, r.name)
+// finalShape is what is written of a table, and where its fields are in the shape
+// in which it was read.
+func (g *regime) finalShape(s *shape) (out *shape, from []int) {
+	var gone []string
+	for i, f := range s.fields {
+		if matches(g.last.fields, s.name, f.Name) {
+			gone = append(gone, f.Name)
+		} else {
+			from = append(from, i)
 		}
 	}
-	for _, id := range recent {
-		m.put(id, int32(len(names)))
+	return s.without(gone...), from
+}
+
+// empties says whether an administrator has a field without values.
+func (g *regime) empties(table, field string) bool { return matches(g.last.nulls, table, field) }
+
+// final is what is written of rows.
+func (g *regime) final(c *columns) *columns {
+	for f, field := range c.shape.fields {
+		if g.empties(c.shape.name, field.Name) {
+			c.empty(f)
+		}
 	}
-	return append(names, g.recently), m
+	s, from := g.finalShape(c.shape)
+	if len(from) == len(c.shape.fields) {
+		return c
+	}
+	out := &columns{shape: s, date: -1, count: c.count}
+	for i, f := range from {
+		out.ints, out.nums = append(out.ints, c.ints[f]), append(out.nums, c.nums[f])
+		if f == c.date {
+			out.date = i
+		}
+	}
+	return out
+}
+
+// suppression is the concepts for which rows of a table are dropped, and the names of
+// the rules.
+type suppression struct {
+	rules []string
+	by    conceptMap // the number of a rule
+}
+
+// suppressed are those of a table, now and when the other rules have acted. recent
+// are the concepts that are too new.
+func (g *regime) suppressed(table string, recent []int32) (now, late *suppression) {
+	now, late = new(suppression), new(suppression)
+	if table == "person" || table == personExtension {
+		return now, late
+	}
+	now.add(g.rows, table)
+	late.add(g.last.rows, table)
+	if len(recent) > 0 {
+		now.add([]rowRule{{g.recently, nil, recent}}, table)
+	}
+	return now, late
+}
+
+func (s *suppression) add(rules []rowRule, table string) {
+	for _, r := range rules {
+		if r.tables != nil && !slices.Contains(r.tables, table) {
+			continue
+		}
+		for _, id := range r.ids {
+			s.by.put(id, int32(len(s.rules)))
+		}
+		s.rules = append(s.rules, r.name)
+	}
 }
 
 // begin makes the masks for so many participants.

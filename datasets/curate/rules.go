@@ -51,7 +51,9 @@ import (
 //
 // An unknown key, act, tier, list or concept 0 is an error. An administrator's
 // file has the same form. Each of its rules is one more: a limit that is looser
-// than one in force, and a second shift of dates, are refused.
+// than one in force, other questions for ZIP codes, and a second shift of dates are
+// refused. What it drops, empties and generalises is there until the built-in rules
+// have acted, which go by questions and by what else a participant answered.
 type Rules struct {
 	Version string `toml:"version"`
 	Rules   []Rule `toml:"rule"`
@@ -76,6 +78,8 @@ type Rule struct {
 	LeastPopulation   *LeastPopulation `toml:"least_population"`
 	ZIP3              *ZIP3            `toml:"zip3"`
 	RecentConcepts    *RecentConcepts  `toml:"recent_concepts"`
+
+	added bool // by an administrator
 }
 
 // The acts of rules; the comment of Rules says what each does.
@@ -191,6 +195,7 @@ func (r *Rules) Tightened(by *Rules) (*Rules, error) {
 				return nil, fmt.Errorf("rule %q: %w", x.Name, err)
 			}
 		}
+		x.added = true
 		out.Rules = append(out.Rules, x)
 	}
 	return out, nil
@@ -210,6 +215,8 @@ func (r *Rule) admits(x *Rule) error {
 		r.ZIP3 != nil && x.ZIP3 != nil && x.ZIP3.Participants < r.ZIP3.Participants,
 		r.RecentConcepts != nil && x.RecentConcepts != nil && x.RecentConcepts.Days < r.RecentConcepts.Days:
 		return fmt.Errorf("it is weaker than the rule %q, which stays in force: make it stricter, or leave it out", r.Name)
+	case r.ZIP3 != nil && x.ZIP3 != nil && slices.ContainsFunc(x.ZIP3.Questions, func(q int32) bool { return !slices.Contains(r.ZIP3.Questions, q) }):
+		return fmt.Errorf("the rule %q says which questions are of ZIP codes", r.Name)
 	case r.ShiftDates != nil && x.ShiftDates != nil:
 		return fmt.Errorf("the rule %q shifts the dates already", r.Name)
 	}
@@ -248,6 +255,13 @@ func (r *Rule) checkAct() error {
 		}
 		if t, name, _ := strings.Cut(f, "."); name == "participant" || name == "*" || t == "participants" {
 			return fmt.Errorf("%q cannot be left out: drop the table", f)
+		}
+	}
+	for _, s := range shapes {
+		for _, f := range s.fields {
+			if s.required[f.Name] && s.participants && matches(r.DropFields, s.name, f.Name) {
+				return fmt.Errorf("%s.%s cannot be left out, for no row is without it: drop the table, or empty the field by null_fields", s.name, f.Name)
+			}
 		}
 	}
 	switch {

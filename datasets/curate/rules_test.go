@@ -177,6 +177,26 @@ func TestKey(t *testing.T) {
 	}
 }
 
+// TestStates: the rule "small states". A state of 200 participants is named, one of
+// 199 is not.
+func TestStates(t *testing.T) {
+	var persons, states strings.Builder
+	for id := range 399 {
+		fmt.Fprintf(&persons, "%d,1950-01-01\n", id)
+		fmt.Fprintf(&states, "%d,%d\n", id, 1585261+id/200)
+	}
+	from := unpack(t, "-- person.csv --\nperson_id,birth_datetime\n"+persons.String()+"-- person_ext.csv --\nperson_id,state_of_residence_concept_id\n"+states.String()+
+		"-- concept.csv --\nconcept_id,concept_name,domain_id,vocabulary_id,concept_class_id,valid_start_date\n8507,MALE,Gender,Gender,Gender,1970-01-01\n")
+	r, _ := imported(t, from, ImportOptions{Name: "test", Tier: plan.Registered, CDR: "v1", CutOff: "2022-07-01", Curated: true, Seed: 1})
+	count := map[int32]int{}
+	for _, id := range whole(t, r, "person").int32s("state_of_residence_concept_id") {
+		count[id]++
+	}
+	if len(count) != 2 || count[1585261] != 200 || count[2000000011] != 199 {
+		t.Errorf("participants by state: %v", count)
+	}
+}
+
 // TestShiftIsUniform: of 36,400 shifts each of 364 days comes about 100 times. By
 // chi-squared with 363 degrees of freedom, beyond 500 lies less than one key in
 // 100,000, and this key is fixed.

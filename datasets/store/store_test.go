@@ -1,10 +1,12 @@
 package store
 
 import (
+	"encoding/json"
 	"errors"
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -147,6 +149,42 @@ func TestManifestIsStrict(t *testing.T) {
 			t.Errorf("%s: accepted as %+v", text, m)
 		}
 	}
+}
+
+// FuzzManifest: what is read as a manifest is written as one that reads the same, and
+// names nothing that 20 participants or fewer have.
+func FuzzManifest(f *testing.F) {
+	text, err := os.ReadFile(filepath.Join(build(f), manifestName))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(text)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		m, err := parseManifest(b)
+		if err != nil {
+			return
+		}
+		again, err := json.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, err := parseManifest(again)
+		if err != nil {
+			t.Fatalf("%s: %v", again, err)
+		}
+		if !reflect.DeepEqual(m.Schema(Threshold), n.Schema(Threshold)) {
+			t.Fatalf("%s is read as %+v and %+v", again, m, n)
+		}
+		for _, table := range m.Tables {
+			for _, f := range table.Fields {
+				for _, v := range f.Vocabularies {
+					if v.Participants <= Threshold {
+						t.Fatalf("%d participants have %s", v.Participants, v.Name)
+					}
+				}
+			}
+		}
+	})
 }
 
 // FuzzLayout: a file that passes its hash and is still no table ends in an error.
