@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-
+	"math"
 	"strings"
 	"time"
 )
@@ -16,7 +16,8 @@ import (
 //   - ConceptSets with isExcluded and includeDescendants;
 //   - events of ConditionOccurrence, DrugExposure, ProcedureOccurrence, Measurement,
 //     Observation, DeviceExposure, VisitOccurrence, ConditionEra, DrugEra and Death,
-//     with CodesetId, First, OccurrenceStartDate, ValueAsNumber, Unit and CorrelatedCriteria;
+//     with CodesetId, First, OccurrenceStartDate, Age, ValueAsNumber, Unit and
+//     CorrelatedCriteria; Age is the year of the event less that of the birth;
 //   - PrimaryCriteria with ObservationWindow, AdditionalCriteria and InclusionRules:
 //     groups of the types ALL and ANY, StartWindow, EndWindow of visits, Occurrence,
 //     IgnoreObservationPeriod; the limits First and All.
@@ -119,6 +120,7 @@ type (
 		CodesetID           *int `json:"CodesetId"`
 		First               bool
 		OccurrenceStartDate *circeRange
+		Age                 *circeRange
 		ValueAsNumber       *circeRange
 		Unit                []circeConcept
 		CorrelatedCriteria  *circeGroup
@@ -296,6 +298,9 @@ func (c *circe) events(criterion map[string]json.RawMessage) (Events, string) {
 	if d.OccurrenceStartDate != nil {
 		e = d.OccurrenceStartDate.days(e)
 	}
+	if d.Age != nil {
+		e = d.Age.ages(e)
+	}
 	if d.ValueAsNumber != nil {
 		e = e.Where(d.ValueAsNumber.filter("value_as_number"))
 	}
@@ -421,6 +426,41 @@ func (r *circeRange) filter(field string) Filter {
 		return f.Below(x).Or(f.Above(number(r.Extent)))
 	}
 	panic(unsupported("the comparison %s", r.Op))
+}
+
+// oldest is an age that nobody is above.
+const oldest = 150
+
+// ages keeps the events of years of age in a range.
+func (r *circeRange) ages(e Events) Events {
+	age := func(v any) int {
+		x, ok := v.(float64)
+		if !ok || x != math.Trunc(x) || x < 0 || x > oldest {
+			panic(unsupported("an Age that is no number of years"))
+		}
+		return int(x)
+	}
+	from, to, x := 0, oldest, age(r.Value)
+	switch r.Op {
+	case "lt":
+		to = x - 1
+	case "lte":
+		to = x
+	case "gt":
+		from = x + 1
+	case "gte":
+		from = x
+	case "eq":
+		from, to = x, x
+	case "bt":
+		from, to = x, age(r.Extent)
+	default:
+		panic(unsupported("the comparison %s of ages", r.Op))
+	}
+	if from > to {
+		panic(unsupported("an Age that nobody has"))
+	}
+	return e.then("InYearOfAge", from, to)
 }
 
 // days keeps the events whose start is in a range of days.

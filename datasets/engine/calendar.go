@@ -67,3 +67,13 @@ func years(from, to int32) float64 {
 	}
 	return float64((packed(to) - packed(from)) >> 9)
 }
+
+// yearsBetween is the year of a day less that of an earlier one, NaN where one is missing.
+func yearsBetween(from, to int32) float64 {
+	if from == store.Missing || to == store.Missing {
+		return math.NaN()
+	}
+	first, _, _ := civil(from)
+	last, _, _ := civil(to)
+	return float64(last - first)
+}

@@ -84,6 +84,10 @@ func TestCirce(t *testing.T) {
 		"888, GI bleeding":              published(t, "888"),
 		"944, stroke":                   published(t, "944"),
 		"417, GI bleeding":              published(t, "417"),
+		"334, asthma":                   published(t, "334"),
+		"957, below 55":                 published(t, "957", `"CodesetId":4,"First":true`, `"CodesetId":4,"Age":{"Value":55,"Op":"lt"}`),
+		"957, from 40 to 60":            published(t, "957", `"CodesetId":4,"First":true`, `"CodesetId":4,"Age":{"Value":40,"Extent":60,"Op":"bt"}`),
+		"957, above 70":                 published(t, "957", `"CodesetId":4,"First":true`, `"CodesetId":4,"Age":{"Value":70,"Op":"gt"}`),
 		"957, a year observed":          published(t, "957", `"PriorDays":0,"PostDays":0`, `"PriorDays":365,"PostDays":200`),
 		"957, all":                      published(t, "957", append(t2d, firstLimit, all)...),
 		"957, rules":                    published(t, "957", rules, someRules),
@@ -154,7 +158,9 @@ func circe(t *testing.T, folder string, definitions []string) []string {
 // TestCirceRefuses: what is not read is refused by its name.
 func TestCirceRefuses(t *testing.T) {
 	for _, x := range []struct{ text, want string }{
-		{published(t, "334"), "Age"},
+		{published(t, "334", `"Op":"lt"`, `"Op":"like"`), "ages"},
+		{published(t, "334", `"Value":55`, `"Value":0`), "nobody has"},
+		{published(t, "334", `"Value":55`, `"Value":55.5`), "years"},
 		{published(t, "957", `"CodesetId":4,"First":true`, `"CodesetId":4,"Gender":[]`), "Gender"},
 		{published(t, "957", `"ConditionOccurrence":`, `"Specimen":`), "Specimen"},
 		{published(t, "957", `"RestrictVisit":false`, `"RestrictVisit":true`), "RestrictVisit"},

@@ -52,7 +52,9 @@ func (c *compiler) filter(n *plan.Node, base *events) (keeper, error) {
 	case "Before", "OnOrBefore", "After", "OnOrAfter", "Window":
 		return c.timeFilter(n, base)
 	case "AtAge":
-		return c.ageFilter(n, base)
+		return c.ageFilter(n, base, years)
+	case "InYearOfAge":
+		return c.ageFilter(n, base, yearsBetween)
 	case "During":
 		return c.duringFilter(n, base)
 	case "Observed":
@@ -236,7 +238,8 @@ func (c *compiler) aroundAny(n *plan.Node, base *events, lo, hi int64) (keeper, 
 	}), nil
 }
 
-func (c *compiler) ageFilter(n *plan.Node, base *events) (keeper, error) {
+// ageFilter keeps events by the participant's age, which is NaN where a day is missing.
+func (c *compiler) ageFilter(n *plan.Node, base *events, ageAt func(born, day int32) float64) (keeper, error) {
 	birth, err := c.birth(n)
 	if err != nil {
 		return nil, err
@@ -245,7 +248,7 @@ func (c *compiler) ageFilter(n *plan.Node, base *events) (keeper, error) {
 	return filterRows(func(b *block, s selection) func(int, int32) bool {
 		born, when := birth(b), s.Int32(base.Start)
 		return func(i int, row int32) bool {
-			age := years(born[s.who[i]], when[row])
+			age := ageAt(born[s.who[i]], when[row])
 			return age >= from && age <= to
 		}
 	}), nil

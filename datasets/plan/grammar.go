@@ -77,6 +77,7 @@ Events.ValueBelow(number) Events
 Events.Answered(string, string...) Events
 Events.Read(string) Events
 Events.AtAge(int, int) Events
+Events.InYearOfAge(int, int) Events
 Events.Before(Anchor) Events
 Events.OnOrBefore(Anchor) Events
 Events.After(Anchor) Events

@@ -16,6 +16,7 @@ func init() { // the rules look at plans, whose building looks at the rules
 		"Observed":     observedRule,
 		"Correlated":   correlatedRule,
 		"AtAge":        ageRule,
+		"InYearOfAge":  ageRule,
 		"ValueBetween": orderRule,
 		"Clamp":        orderRule,
 		"Between":      betweenRule,

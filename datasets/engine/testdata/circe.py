@@ -28,6 +28,7 @@ tables = {}
 periods = {}
 for person, start, end in db.execute(f"SELECT person_id, observation_period_start_date::date, observation_period_end_date::date FROM '{folder}/observation_period.parquet'").fetchall():
     periods.setdefault(person, []).append(((start - EPOCH).days, (end - EPOCH).days))
+born = dict(db.execute(f"SELECT person_id, year_of_birth FROM '{folder}/person.parquet'").fetchall())
 people = [row[0] for row in db.execute(f"SELECT person_id FROM '{folder}/person.parquet'").fetchall()]
 below = {}
 for ancestor, descendant in db.execute(f"SELECT ancestor_concept_id, descendant_concept_id FROM '{folder}/concept_ancestor.parquet'").fetchall():
@@ -75,6 +76,8 @@ def events(definition, criterion, person):
         out = [e for e in out if e[2] in cache[key]]
     if c.get("First"):
         out = out[:1]
+    if "Age" in c:
+        out = [e for e in out if compare((EPOCH + datetime.timedelta(days=e[0])).year - born[person], c["Age"])]
     if "ValueAsNumber" in c:
         out = [e for e in out if compare(e[3], c["ValueAsNumber"])]
     if c.get("Unit"):
