@@ -26,7 +26,7 @@ type parquetFile struct {
 	done       atomic.Int64
 	mu         sync.Mutex
 	readers    []*pqarrow.FileReader // of the same file, not in use
-	all        []*file.Reader
+	opened     []*os.File            // the reader leaves open what it cannot read
 }
 
 var errDamaged = errors.New("it is damaged or no Parquet file: copy it from its source again")
@@ -39,15 +39,20 @@ func recovered(err *error) {
 }
 
 func openParquet(path, name string) (t tableFile, err error) {
-	defer recovered(&err)
 	p := &parquetFile{name: name, path: path}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, p.close())
+		}
+	}()
+	defer recovered(&err)
 	r, err := p.reader()
 	if err != nil {
-		return nil, errors.Join(err, p.close())
+		return nil, err
 	}
 	s, err := r.Schema()
 	if err != nil {
-		return nil, errors.Join(err, p.close())
+		return nil, err
 	}
 	p.fields = s.Fields()
 	p.readers = append(p.readers, r)
@@ -63,12 +68,16 @@ func (p *parquetFile) reader() (*pqarrow.FileReader, error) {
 		p.readers = p.readers[:n-1]
 		return r, nil
 	}
-	f, err := file.OpenParquetFile(p.path, false)
+	opened, err := os.Open(p.path)
+	if err != nil {
+		return nil, err
+	}
+	p.opened = append(p.opened, opened)
+	f, err := file.NewParquetReader(opened)
 	if err != nil {
 		return nil, fmt.Errorf("%w (%v)", errDamaged, err)
 	}
 	p.file = f
-	p.all = append(p.all, f)
 	return pqarrow.NewFileReader(f, pqarrow.ArrowReadProperties{BatchSize: recordRows}, memory.DefaultAllocator)
 }
 
@@ -112,7 +121,7 @@ func (p *parquetFile) likelyRows() int64 {
 
 func (p *parquetFile) close() error {
 	var err error
-	for _, f := range p.all {
+	for _, f := range p.opened {
 		err = errors.Join(err, f.Close())
 	}
 	return err
