@@ -25,7 +25,7 @@ func newDictionaryWriter(f *Field) (d dictionaryWriter) {
 	case Concept:
 		d.codes = newCodes(f.Concepts)
 		d.data = arrowData(arrow.PrimitiveTypes.Int32, arrow.Int32Traits.CastToBytes(f.Concepts), len(f.Concepts), func(int) bool { return false })
-		d.of = make([]int32, len(f.Of))
+		d.of = slices.Repeat([]int32{-1}, len(f.Concepts))
 		at := map[string]int32{"": -1}
 		for code, name := range f.Of {
 			k, ok := at[name]
