@@ -27,7 +27,7 @@ type regime struct {
 	shift    *ShiftDates
 	middle   bool
 	research bool
-	last     last
+	last     leftOut
 	states   []*LeastPopulation
 	zip      *ZIP3
 	recent   *RecentConcepts
@@ -36,8 +36,8 @@ type regime struct {
 	questions, births conceptMap // what answers rules ask, and what they take for a sex at birth
 }
 
-// last is what an administrator leaves out, when the built-in rules have acted.
-type last struct {
+// leftOut is what an administrator leaves out, when the built-in rules have acted.
+type leftOut struct {
 	tables        map[string]string
 	fields, nulls []string
 	rows          []rowRule
@@ -88,7 +88,7 @@ func (r *Rules) of(tier plan.Tier) *regime {
 	if tier == plan.Public {
 		tier = plan.Registered
 	}
-	g := &regime{rules: r, tables: map[string]string{}, last: last{tables: map[string]string{}}}
+	g := &regime{rules: r, tables: map[string]string{}, last: leftOut{tables: map[string]string{}}}
 	for i := range r.Rules {
 		if x := &r.Rules[i]; slices.Contains(x.Tiers, tier) {
 			g.add(x)
