@@ -767,8 +767,8 @@ func (g *generator) operand(typ string) string {
 	return "v[" + typ + "](" + g.expr(typ, 2) + ")"
 }
 
-// expr is an expression of a type that no compiler can compute to a constant that
-// would not fit.
+// expr is an expression of a type that is no constant: of constants Go refuses a
+// division by zero, and what does not fit.
 func (g *generator) expr(typ string, depth int) string {
 	if x, ok := g.variable(typ, false); ok && g.IntN(5) < 2 {
 		return x
@@ -846,7 +846,7 @@ func (g *generator) integer(typ string, depth int) string {
 	case 8:
 		if typ == "int" {
 			return pick(g, []string{
-				"len(" + e("string") + ")", "len(" + e("[]int") + ")", "cap(" + e("[3]int") + ")",
+				"len(" + e("string") + ")", "len(" + e("[]int") + ")", "v(cap(" + e("[3]int") + "))",
 				g.operand("Point") + "." + pick(g, []string{"X", "Y"}), g.operand("[3]int") + "[" + e("uint8") + "%3]",
 				g.operand("map[string]int") + "[" + e("string") + "]", "strings.Count(" + e("string") + ", " + g.leaf("string") + ")",
 				g.operand("func(int) int") + "(" + g.leaf("int") + ")", "sum(" + e("[]int") + "...)",
@@ -877,11 +877,11 @@ func (g *generator) leaf(typ string) string {
 	case "bool":
 		return pick(g, []string{"v(true)", "v(false)"})
 	case "Kind":
-		return fmt.Sprintf("Kind(%q)", pick(g, []string{"", "k", "long"}))
+		return fmt.Sprintf("v(Kind(%q))", pick(g, []string{"", "k", "long"}))
 	case "Temp":
-		return pick(g, []string{"Temp(36.6)", "Temp(-1)"})
+		return pick(g, []string{"v(Temp(36.6))", "v(Temp(-1))"})
 	case "Weekday":
-		return pick(g, []string{"Sunday", "Tuesday", "Weekday(7)"})
+		return pick(g, []string{"v(Sunday)", "v(Tuesday)", "v(Weekday(7))"})
 	}
 	return g.composite(typ, g.leaf)
 }
