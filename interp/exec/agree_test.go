@@ -77,7 +77,7 @@ func TestRandomPrograms(t *testing.T) {
 // Random programs are compiled by the real compiler in batches, as functions of one
 // program: linking and the library's instances cost as much as hundreds of them. Here
 // each is a cell, and some tens share a notebook, whose first cell is the prelude.
-const batch, tens = 500, 25
+const batch, tens = 500, 100
 
 // compareRandom compares n programs; each disagreement is an error of the test.
 func compareRandom(t *testing.T, n int, seed uint64) (wrong, refused int) {
