@@ -1,6 +1,7 @@
 package cell
 
 import (
+	"cmp"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -265,10 +266,13 @@ func (k *checking) seeVariables() (again bool) {
 		for name := range u.deps {
 			mentioned[name] = true
 		}
+		for _, name := range u.names { // of a group: the others may be made of it
+			mentioned[name] = true
+		}
 	}
 	for _, id := range k.tops {
 		obj := k.info.Defs[id]
-		if !mentioned[id.Name] || obj == nil || k.owns(id.Name) || obj.Type() == nil || obj.Type() == types.Typ[types.Invalid] {
+		if !mentioned[id.Name] || id.Name == "_" || obj == nil || k.owns(id.Name) || obj.Type() == nil || obj.Type() == types.Typ[types.Invalid] {
 			continue
 		}
 		if t := k.source(obj.Type()); k.kept[id.Name] != t && !strings.Contains(t, "invalid type") {
@@ -374,6 +378,11 @@ func (k *checking) explain(msg string) string {
 			return msg + ": " + why
 		}
 	}
+	if m := noMethod.FindStringSubmatch(msg); m != nil {
+		if why := cmp.Or(k.dropped[m[1]+"."+m[2]], k.broken[m[1]+"."+m[2]]); why != "" {
+			return why
+		}
+	}
 	if m := sameName.FindStringSubmatch(msg); m != nil && m[1] == m[2] && k.live[m[1]] != nil {
 		return fmt.Sprintf("%s: %s has been declared again in cell %d; define what is of the old one again", msg, m[1], k.live[m[1]].cell)
 	}
@@ -385,6 +394,9 @@ var ownPackage = regexp.MustCompile(`\bmain\.`)
 
 // sameName finds a mistake that is none for who does not know of a redefinition.
 var sameName = regexp.MustCompile(`type (\w+)\) as (\w+) value`)
+
+// noMethod finds the mention of a method that a type has no more.
+var noMethod = regexp.MustCompile(`\(type \*?(\w+) has no field or method (\w+)\)$`)
 
 // shadowed explains packages that are mentioned without an import.
 var shadowed = map[string]string{

@@ -128,7 +128,7 @@ func (p *Program) Commit() {
 	for _, name := range p.assigned {
 		c.reassigned[name] = true
 	}
-	c.replace(p.units)
+	c.replace(p)
 	for name, v := range p.versions {
 		c.versions[name] = v
 	}
@@ -143,10 +143,13 @@ func (c *Compiler) Compile(n int, text string) (*Program, error) {
 			return nil, k.errs.sorted()
 		}
 		k.check()
-		if again := k.adjust(); !again || round == maxRounds {
+		if again := k.adjust(); !again {
 			break
 		}
 		k.errs.Diagnostics = nil
+		if round == maxRounds {
+			k.errs.add(1, 1, "too many declarations of earlier cells depend on this cell in turn; put what depends on it into this cell")
+		}
 	}
 	if !k.failed() {
 		k.lint()

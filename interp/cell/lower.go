@@ -249,7 +249,9 @@ func (l *lowering) program() *Program {
 	}
 	units := append([]*unit(nil), l.own...)
 	for u := range l.included {
-		units = append(units, u)
+		rest := *u
+		rest.names = slices.DeleteFunc(slices.Clone(u.names), l.redeclared)
+		units = append(units, &rest)
 	}
 	for _, u := range units {
 		if once := l.whole && (u.names[0] == "main" || u.names[0] == "init"); u.kind != token.VAR && !once {

@@ -119,11 +119,16 @@ func (k *checking) mend() {
 	for _, id := range k.tops {
 		names[id.Name] = true
 	}
+	types := map[string]bool{}
 	for _, u := range k.units {
 		if k.broken[u.names[0]] != "" && !k.replaced(u) && k.affected(u, names) {
 			k.included[u] = true
+			if u.recv != "" {
+				types[u.recv] = true
+			}
 		}
 	}
+	k.include(types)
 }
 
 // owns says whether the cell itself declares the name.
@@ -143,6 +148,9 @@ func (k *checking) include(names map[string]bool) (grown bool) {
 			k.included[u], changed, grown = true, true, true
 			for _, name := range u.names {
 				names[name] = true
+			}
+			if u.recv != "" { // a method is declared where its type is
+				names[u.recv] = true
 			}
 		}
 	}
@@ -166,15 +174,21 @@ func (k *checking) affected(u *unit, names map[string]bool) bool {
 	return false
 }
 
-// replaced says whether the cell declares what u declares.
+// replaced says whether nothing of u lives on beside the cell.
 func (k *checking) replaced(u *unit) bool {
-	if len(u.names) > 1 {
-		return false // a group of constants: its other names live on
-	}
-	if k.dropped[u.names[0]] != "" {
+	if k.dropped[u.names[0]] != "" || u.recv != "" && k.otherwise(u.recv) {
 		return true
 	}
-	return k.owns(u.names[0]) || slices.ContainsFunc(k.tops, func(id *ast.Ident) bool { return id.Name == u.names[0] })
+	return !slices.ContainsFunc(u.names, func(name string) bool { return !k.redeclared(name) })
+}
+
+// redeclared says whether the cell declares the name, or a variable of it.
+func (k *checking) redeclared(name string) bool { return k.owns(name) || k.defines(name) }
+
+// otherwise says whether the cell makes something else of the name of a type.
+func (k *checking) otherwise(name string) bool {
+	isType := func(u *unit) bool { return u.kind == token.TYPE && u.names[0] == name }
+	return k.redeclared(name) && !slices.ContainsFunc(k.own, isType)
 }
 
 // unitFile is the unit as a file of its own. A name of a group that has been declared
@@ -182,8 +196,8 @@ func (k *checking) replaced(u *unit) bool {
 func (k *checking) unitFile(u *unit) *ast.File {
 	f := &ast.File{Name: ast.NewIdent("main"), Package: u.decl.Pos(), FileStart: u.decl.Pos(), FileEnd: u.decl.End()}
 	decl := u.decl
-	if g, ok := decl.(*ast.GenDecl); ok && len(u.names) > 1 {
-		decl = k.withoutRedeclared(g)
+	if g, ok := decl.(*ast.GenDecl); ok && u.kind == token.CONST {
+		decl = k.withoutRedeclared(g, u.names)
 	}
 	f.Decls = []ast.Decl{decl}
 	setImports(f, used(u.decl, u.specs))
@@ -202,24 +216,20 @@ func used(n ast.Node, specs map[string]*ast.ImportSpec) map[string]*ast.ImportSp
 	return out
 }
 
-func (k *checking) withoutRedeclared(g *ast.GenDecl) ast.Decl {
+// withoutRedeclared is constants with blanks for those that have been declared again;
+// names are those that had not when the cell began.
+func (k *checking) withoutRedeclared(g *ast.GenDecl, names []string) ast.Decl {
 	c := *g
 	c.Specs = nil
 	for _, s := range g.Specs {
-		v, ok := s.(*ast.ValueSpec)
-		if !ok {
-			c.Specs = append(c.Specs, s)
-			continue
-		}
-		w := *v
-		w.Names = nil
-		for _, id := range v.Names {
-			if k.owns(id.Name) {
-				id = &ast.Ident{NamePos: id.NamePos, Name: "_"}
+		v := *s.(*ast.ValueSpec)
+		v.Names = slices.Clone(v.Names)
+		for i, id := range v.Names {
+			if k.redeclared(id.Name) || !slices.Contains(names, id.Name) {
+				v.Names[i] = &ast.Ident{NamePos: id.NamePos, Name: "_"}
 			}
-			w.Names = append(w.Names, id)
 		}
-		c.Specs = append(c.Specs, &w)
+		c.Specs = append(c.Specs, &v)
 	}
 	return &c
 }
@@ -234,7 +244,9 @@ func (k *checking) declared() map[string]bool {
 	}
 	for u := range k.included {
 		for _, name := range u.names {
-			out[name] = true
+			if !k.redeclared(name) {
+				out[name] = true
+			}
 		}
 	}
 	for name := range k.kept {
@@ -327,21 +339,23 @@ func mentions(t types.Type, out map[string]bool, seen map[types.Type]bool) {
 	}
 }
 
-// replace puts declarations in the place of those of the same names.
-func (c *Compiler) replace(units []*unit) {
-	fresh := map[string]bool{}
-	for _, u := range units {
+// replace puts the program's declarations in the place of what had their names. Of a
+// group of constants the others live on; methods go with a type that is none any more.
+func (c *Compiler) replace(p *Program) {
+	fresh, isType := map[string]bool{}, map[string]bool{}
+	for name := range p.globals {
+		fresh[name] = true
+	}
+	for _, u := range p.units {
 		for _, name := range u.names {
-			fresh[name] = true
+			fresh[name], isType[name] = true, u.kind == token.TYPE
 		}
 	}
 	c.units = slices.DeleteFunc(c.units, func(u *unit) bool {
-		if slices.Contains(units, u) {
-			return true
-		}
-		return !slices.ContainsFunc(u.names, func(name string) bool { return !fresh[name] })
+		u.names = slices.DeleteFunc(u.names, func(name string) bool { return fresh[name] })
+		return len(u.names) == 0 || fresh[u.recv] && !isType[u.recv]
 	})
-	c.units = append(c.units, units...)
+	c.units = append(c.units, p.units...)
 }
 
 // changed is the types that are not what they were: declared otherwise, or made
