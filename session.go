@@ -401,6 +401,9 @@ func vocabularyNames(repo *store.Repository) (cell.Names, error) {
 	}
 	all, _ := t.Field("concept_name")
 	names.Concept = func(name string) bool { return slices.Contains(all.Labels, name) }
+	names.Answer = func(label string) bool {
+		return slices.ContainsFunc(all.Labels, func(name string) bool { return engine.AnswerLabel(name) == label })
+	}
 	for i := range t.Batches {
 		b := &t.Batches[i]
 		text := func(field string, row int) string {
@@ -415,6 +418,9 @@ func vocabularyNames(repo *store.Repository) (cell.Names, error) {
 				names.Units = append(names.Units, text("concept_code", row))
 			}
 			domain, answer := text("domain_id", row), text("concept_class_id", row) == "Answer"
+			if answer {
+				names.Labels["Answer"] = append(names.Labels["Answer"], engine.AnswerLabel(text("concept_name", row)))
+			}
 			for method, of := range answering {
 				if answer || domain == of {
 					names.Labels[method] = append(names.Labels[method], text("concept_name", row))
@@ -422,6 +428,7 @@ func vocabularyNames(repo *store.Repository) (cell.Names, error) {
 			}
 		}
 	}
+	names.Labels["Unit"] = names.Units
 	return names, nil
 }
 

@@ -101,8 +101,9 @@ func (c *compiler) coded(codes column[int32], dictionary []int32, used func(code
 	return cat
 }
 
-// answerLabel: All of Us names an answer after its question, "General Health: Excellent".
-func answerLabel(name string) string {
+// AnswerLabel is what an answer's concept is called as a label: All of Us names an
+// answer after its question, "General Health: Excellent".
+func AnswerLabel(name string) string {
 	if at := strings.LastIndex(name, ": "); at >= 0 {
 		return name[at+2:]
 	}
@@ -131,7 +132,7 @@ func (c *compiler) answer(n *plan.Node) (*category, error) {
 		}
 	})
 	used := answersTo(t, question, given, ids(n))
-	name := func(id int32) string { return answerLabel(c.vocabulary.name(id)) }
+	name := func(id int32) string { return AnswerLabel(c.vocabulary.name(id)) }
 	return c.coded(codes, t.Concepts(given), func(code int) bool { return used[code] }, name), nil
 }
 

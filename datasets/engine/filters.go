@@ -149,7 +149,7 @@ func (c *compiler) answerFilter(n *plan.Node, base *events) (keeper, error) {
 		wanted = append(wanted, n.Text(i))
 	}
 	return byConcept(n, base, answerField(base), func(id int32) bool {
-		return id > 0 && slices.Contains(wanted, answerLabel(c.vocabulary.name(id)))
+		return id > 0 && slices.Contains(wanted, AnswerLabel(c.vocabulary.name(id)))
 	})
 }
 

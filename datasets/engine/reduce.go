@@ -467,7 +467,7 @@ func (c *compiler) labelled(n *plan.Node, ev *events, field string) (*labelling,
 	case field == unitField:
 		name = c.vocabulary.ucum
 	case n.Op() == "Answer":
-		name = func(id int32) string { return answerLabel(c.vocabulary.name(id)) }
+		name = func(id int32) string { return AnswerLabel(c.vocabulary.name(id)) }
 	case n.Op() == "EachConcept":
 		name = func(id int32) string { return strconv.Itoa(int(id)) + " " + c.vocabulary.name(id) }
 	}

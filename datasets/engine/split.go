@@ -133,7 +133,7 @@ func (c *compiler) answerLabels(n *plan.Node, ev *events) (*labelling, error) {
 	}
 	used := answersTo(ev.table, ev.Concept, field, ids(n))
 	return conceptLabels(field, dictionary, func(code int) bool { return used[code] }, func(id int32) string {
-		return answerLabel(c.vocabulary.name(id))
+		return AnswerLabel(c.vocabulary.name(id))
 	}), nil
 }
 

@@ -19,7 +19,7 @@ func notebook(t testing.TB, cells ...string) *Compiler {
 		{Name: "measurement", Fields: []plan.Field{{Name: "value_as_number", Type: "number"}, {Name: "unit_concept_id", Type: "concept"}}},
 		{Name: "person", Fields: []plan.Field{{Name: "race_concept_id", Type: "concept"}}},
 	}})
-	c.KnowNames(Names{Units: []string{"%", "mg/dL", "mmol/L", "mmol/mol"}, Labels: map[string][]string{"SexAtBirth": {"Female", "Male", "Intersex"}}, Concept: func(name string) bool { return name == "Skip" }})
+	c.KnowNames(Names{Units: []string{"%", "mg/dL", "mmol/L", "mmol/mol"}, Labels: map[string][]string{"SexAtBirth": {"Female", "Male", "Intersex"}, "Answer": {"full", "part"}, "Unit": {"%", "mg/dL"}}, Concept: func(name string) bool { return name == "Skip" || name == "Employed: full" }, Answer: func(name string) bool { return name == "Skip" || name == "full" }})
 	for i, text := range cells {
 		p, err := c.Compile(i+1, text)
 		if err != nil {
@@ -151,6 +151,11 @@ func TestRefused(t *testing.T) {
 		{"s := ds.Open(\"a\").SexAtBirth().Scores(map[string]float64{\"Male\": 1, \"Woman\": 2})", `1:69: this category has no label "Woman"`},
 		{"b := ds.Open(\"a\").HasEHR().Labels(\"yes\", \"no\")\nb.Is(\"Yes\")", `2:6: this category has no label "Yes"; did you mean "yes"?`},
 		{"d := ds.Open(\"a\").Birth().Month()\nd.Is(\"Januar\")", `2:6: this category has no label "Januar"; did you mean "January"?`},
+		{"a := ds.Open(\"a\").Answer(5)\na.Is(\"Fulll\")", `2:6: this category has no label "Fulll"; did you mean "full"?`},
+		{"e := ds.Open(\"a\").Observation(5).Answered(\"Full\").First()\nf := e.Answer().In(\"full\", \"Skip\", \"concept 7\", \"pat\")", `1:43: this category has no label "Full"; did you mean "full"?|2:49: this category has no label "pat"; did you mean "part"?`},
+		{"e := ds.Open(\"a\").Measurement(5).First()\nf := []ds.Bool{e.Unit().Is(\"mg/dL\"), e.Unit().Is(\"mg/dl\"), e.Concept().Is(\"Skip\"), e.Concept().Is(\"Skipp\")}", `2:50: this category has no label "mg/dl"; did you mean "mg/dL"?|2:99: no concept of the repository's vocabulary has the name "Skipp"`},
+		{"w := ds.When(ds.Open(\"a\").HasEHR(), \"yes\").When(ds.Open(\"a\").HasEHR(), \"perhaps\").Otherwise(\"no\")\nf := w.In(\"yes\", \"perhaps\", \"no\", \"No\")", `2:35: this category has no label "No"; did you mean "no"?`},
+		{"r := ds.Open(\"a\").SexAtBirth().Recode(map[string]string{\"Female\": \"f\", \"Male\": \"m\"})\nf := r.In(\"f\", \"Intersex\", \"Female\")", `2:28: this category has no label "Female"`},
 		{"ds.Open(\"a\").Everyone()\n1", "1:1: this Cohort is not used"},
 		{"for {", "1:6: the cell ends too early"},
 		{"}", "1:1: unexpected }"},

@@ -13,10 +13,20 @@ type Names struct {
 	Units   []string               // UCUM codes
 	Labels  map[string][]string    // that a category may have, by the repository's method that gives it: "SexAtBirth"
 	Concept func(name string) bool // whether any concept has the name: it may be a label too
+	Answer  func(name string) bool // whether any concept is labelled so as an answer
 }
 
-// labels are those that a category can have: of the repository's method that it
-// comes from, if any, but without some, and more. The repository may become known
+// known says whether the vocabulary has a concept that a category of the repository,
+// or of events, labels so.
+func (n Names) known(of, name string) bool {
+	if of == "Answer" {
+		return n.Answer != nil && n.Answer(name)
+	}
+	return of != "" && n.Concept != nil && n.Concept(name)
+}
+
+// labels are those that a category can have: of the repository's or the event's method
+// that it comes from, if any, but without some, and more. The repository may become known
 // by the very cell that defines the category.
 type labels struct {
 	of            string
@@ -112,8 +122,13 @@ func (k *checking) assigns(name string) (found bool) {
 
 func (k *checking) labelsOfCall(sel *ast.SelectorExpr, args []ast.Expr, depth int) *labels {
 	switch of := vocabularyType(k.info.TypeOf(sel.X)); {
-	case of == "Repository":
+	case of == "Repository", of == "Event" && slices.Contains([]string{"Answer", "Concept", "Unit"}, sel.Sel.Name):
 		return &labels{of: sel.Sel.Name}
+	case of == "Cases":
+		if cases, last := k.caseLabels(sel.X), k.texts(args); cases != nil && len(last) == len(args) {
+			return &labels{more: append(cases, last...)}
+		}
+		return nil
 	case of == "Bool" && sel.Sel.Name == "Labels":
 		return &labels{more: k.texts(args)}
 	case of == "Date" && sel.Sel.Name == "Month":
@@ -133,10 +148,63 @@ func (k *checking) labelsOfCall(sel *ast.SelectorExpr, args []ast.Expr, depth in
 	case sel.Sel.Name == "OrElse" && texts != nil:
 		return &labels{base.of, base.without, append(slices.Clone(base.more), texts...)}
 	case sel.Sel.Name == "Collapse" && texts != nil:
-		kept := slices.DeleteFunc(slices.Clone(base.more), func(l string) bool { return slices.Contains(texts[1:], l) })
-		return &labels{base.of, append(slices.Clone(base.without), texts[1:]...), append(kept, texts[0])}
+		return base.renamed(texts[1:], texts[:1])
+	case sel.Sel.Name == "Recode":
+		if from, to := k.pairs(args); from != nil {
+			return base.renamed(from, to)
+		}
 	}
 	return nil
+}
+
+// renamed is the labels with others for some.
+func (l *labels) renamed(from, to []string) *labels {
+	kept := slices.DeleteFunc(slices.Clone(l.more), func(s string) bool { return slices.Contains(from, s) })
+	return &labels{l.of, append(slices.Clone(l.without), from...), append(kept, to...)}
+}
+
+// pairs is the keys and values of a literal of a map, or nil when one is no constant.
+func (k *checking) pairs(args []ast.Expr) (keys, values []string) {
+	lit, ok := ast.Unparen(args[0]).(*ast.CompositeLit)
+	if !ok {
+		return nil, nil
+	}
+	for _, e := range lit.Elts {
+		pair := k.texts([]ast.Expr{e.(*ast.KeyValueExpr).Key, e.(*ast.KeyValueExpr).Value})
+		if pair == nil {
+			return nil, nil
+		}
+		keys, values = append(keys, pair[0]), append(values, pair[1])
+	}
+	return keys, values
+}
+
+// caseLabels is what a chain When(…, label).When(…, label) gives, or nil.
+func (k *checking) caseLabels(x ast.Expr) []string {
+	call, ok := ast.Unparen(x).(*ast.CallExpr)
+	if !ok || len(call.Args) != 2 {
+		return nil
+	}
+	sel, ok := call.Fun.(*ast.SelectorExpr)
+	if !ok || k.function(sel.Sel) != "When" {
+		return nil
+	}
+	label := k.texts(call.Args[1:])
+	if label == nil || vocabularyType(k.info.TypeOf(sel.X)) != "Cases" {
+		return label
+	}
+	if before := k.caseLabels(sel.X); before != nil {
+		return append(before, label...)
+	}
+	return nil
+}
+
+// function is the name of a function or method of the vocabulary, or "".
+func (k *checking) function(id *ast.Ident) string {
+	if f, ok := k.info.Uses[id].(*types.Func); ok && f.Pkg() != nil && f.Pkg().Path() == vocabularyPath {
+		return f.Name()
+	}
+	return ""
 }
 
 // texts is the values of string constants, or nil when one is none.

@@ -74,10 +74,24 @@ func (k *checking) checkName(call *ast.CallExpr, kind string, x ast.Expr) {
 		if !ok || sel.Sel.Name == "OrElse" || conceptLabel.MatchString(name) { // OrElse may give a new one
 			return
 		}
-		l := k.labelsOf(sel.X, 0)
-		if l != nil && l.of != "" && !slices.Contains(l.without, name) && k.vocabulary.Concept != nil && k.vocabulary.Concept(name) {
-			return
-		}
+		k.checkLabel(x, name, k.labelled(sel))
+	}
+}
+
+// labelled is the labels that the arguments of a call of the method are of.
+func (k *checking) labelled(method *ast.SelectorExpr) *labels {
+	if k.function(method.Sel) == "Answered" {
+		return &labels{of: "Answer"}
+	}
+	return k.labelsOf(method.X, 0)
+}
+
+func (k *checking) checkLabel(x ast.Expr, name string, l *labels) {
+	switch {
+	case l == nil || !slices.Contains(l.without, name) && k.vocabulary.known(l.of, name):
+	case l.of == "Concept" && k.vocabulary.Concept != nil && !slices.Contains(l.more, name):
+		k.report(x.Pos(), "no concept of the repository's vocabulary has the name %q", name)
+	default:
 		k.oneOf(x, name, "this category has no label", k.possible(l))
 	}
 }
