@@ -146,3 +146,15 @@ func TestFile(t *testing.T) {
 		}
 	}
 }
+
+// TestImportedLater: a package that another's export data mention can be imported
+// later, by a cell or by a package with source.
+func TestImportedLater(t *testing.T) {
+	nb := open()
+	for _, text := range []string{"var mu sync.Mutex\nmu.Lock()\nmu.TryLock()", "time.Sleep(0)\nfmt.Sprint(1)", "sort.Slice([]int{}, nil)",
+		"slices.Sort([]int{2, 1})", "bits.Len(5)", "maps.Keys(map[int]int{1: 2})", "utf8.RuneLen('a')", "cmp.Compare(1, 2)", "io.EOF", "errors.New(\"x\")", "bytes.ToUpper(nil)"} {
+		if _, err := nb.run(text); err != nil {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}

@@ -131,10 +131,12 @@ func refusal(r any) error {
 	return &Refusal{Text: fmt.Sprintf("the cell holds a construct that cannot be compiled here: %v", r)}
 }
 
-// imports makes SSA packages of what p imports, packages with source included.
+// imports makes SSA packages of what p imports, packages with source included. One
+// that is known in part, because another's export data mention it, may be imported
+// later: its SSA package would lack what is not known yet.
 func (x *Executor) imports(p *types.Package) {
 	for _, q := range p.Imports() {
-		if x.packages[q] != nil {
+		if x.packages[q] != nil || !q.Complete() {
 			continue
 		}
 		x.packages[q] = &ssa.Package{} // a cycle ends here
