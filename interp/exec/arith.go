@@ -46,7 +46,7 @@ func (c *compiler) binOp(in *ssa.BinOp) func(*frame) {
 	switch to.bank {
 	case strs:
 		x, y := c.str(in.X), c.str(in.Y)
-		return func(fr *frame) { fr.s[i] = x(fr) + y(fr) }
+		return func(fr *frame) { fr.s[i] = fr.concat(x(fr), y(fr)) }
 	case refs:
 		f := c.complexOp(in)
 		return func(fr *frame) { fr.a[i] = f(fr) }

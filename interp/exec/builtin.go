@@ -30,7 +30,7 @@ func (c *compiler) builtin(in *ssa.Call, b *ssa.Builtin) func(*frame) {
 		}
 	case "clear":
 		x := c.ref(args[0])
-		return func(fr *frame) { clearAll(x(fr)) }
+		return func(fr *frame) { fr.m.heed(); clearAll(x(fr)) }
 	case "min", "max":
 		return c.minMax(in, b.Name() == "min")
 	case "print", "println":
@@ -158,10 +158,14 @@ func (c *compiler) copies(in *ssa.Call) func(*frame) {
 	dst := c.ref(args[0])
 	if c.bankOf(args[1]) == strs {
 		src := c.str(args[1])
-		return func(fr *frame) { fr.n[i] = int64(reflect.Copy(reflect.ValueOf(dst(fr)), reflect.ValueOf(src(fr)))) }
+		return func(fr *frame) {
+			fr.m.heed()
+			fr.n[i] = int64(reflect.Copy(reflect.ValueOf(dst(fr)), reflect.ValueOf(src(fr))))
+		}
 	}
 	src := c.ref(args[1])
 	return func(fr *frame) {
+		fr.m.heed()
 		d, s := reflect.ValueOf(dst(fr)), reflect.ValueOf(src(fr))
 		fr.n[i] = int64(reflect.Copy(d, s))
 	}

@@ -53,11 +53,11 @@ func (c *compiler) sortOrdered(in *ssa.Call) func(*frame) {
 	s := c.ref(in.Call.Args[0])
 	switch c.x.rtype(in.Call.Args[0].Type()).rep {
 	case reflect.TypeFor[[]int]():
-		return func(fr *frame) { slices.Sort(s(fr).([]int)) }
+		return func(fr *frame) { fr.m.heed(); slices.Sort(s(fr).([]int)) }
 	case reflect.TypeFor[[]float64]():
-		return func(fr *frame) { slices.Sort(s(fr).([]float64)) }
+		return func(fr *frame) { fr.m.heed(); slices.Sort(s(fr).([]float64)) }
 	case reflect.TypeFor[[]string]():
-		return func(fr *frame) { slices.Sort(s(fr).([]string)) }
+		return func(fr *frame) { fr.m.heed(); slices.Sort(s(fr).([]string)) }
 	}
 	return nil
 }

@@ -150,6 +150,7 @@ func unboxing(in func(*machine, any) reflect.Value, host reflect.Type) func(*mac
 
 // call calls the function; results are left with the machine.
 func (h *hostFunc) call(m *machine, args []any) {
+	m.heed()
 	if h.special != nil {
 		h.special(m, args)
 		return
@@ -301,7 +302,7 @@ func (c *compiler) quickCall(h *hostFunc, common *ssa.CallCommon, results setRes
 		return func(fr *frame) { fr.m.rn[0] = floatBits(f(x(fr), y(fr))); results(fr, fr.m) }
 	case func(string) string:
 		x := c.str(args[0])
-		return func(fr *frame) { fr.at = at; fr.m.rs[0] = f(x(fr)); results(fr, fr.m) }
+		return func(fr *frame) { fr.m.heed(); fr.at = at; fr.m.rs[0] = f(x(fr)); results(fr, fr.m) }
 	case func(string, string) bool:
 		x, y := c.str(args[0]), c.str(args[1])
 		return func(fr *frame) { fr.m.rn[0] = b2i(f(x(fr), y(fr))); results(fr, fr.m) }

@@ -95,6 +95,14 @@ func (m *machine) checkpoint() {
 	}
 }
 
+// heed stops a program that is to stop before what may take long by itself: between
+// two checkpoints pass too many of them.
+func (m *machine) heed() {
+	if m.stop.Load() {
+		m.halt()
+	}
+}
+
 // halt ends this goroutine: the program was stopped.
 func (m *machine) halt() { m.die(&Panic{halted: true, Value: "the cell was interrupted"}) }
 

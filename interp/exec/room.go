@@ -20,6 +20,7 @@ func (fr *frame) room(at token.Pos, size int64) {
 	if size < large {
 		return
 	}
+	fr.m.heed()
 	limit := debug.SetMemoryLimit(-1)
 	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
 	used := func() int64 { metrics.Read(sample); return int64(sample[0].Value.Uint64()) }
@@ -40,4 +41,11 @@ func grow(fr *frame, at token.Pos, length, capacity, n int, size int64) {
 	if length+n > capacity {
 		fr.room(at, size*int64(max(2*length, length+n)))
 	}
+}
+
+func (fr *frame) concat(a, b string) string {
+	if len(a)+len(b) >= large {
+		fr.m.heed()
+	}
+	return a + b
 }

@@ -47,6 +47,7 @@ func (c *compiler) intrinsic(in *ssa.Call) func(*frame) {
 	}
 	values, results, at := c.values(in.Call.Args), c.results(in), in.Pos()
 	return func(fr *frame) {
+		fr.m.heed()
 		fr.at = at
 		args := make([]any, len(values))
 		for i, v := range values {
