@@ -266,8 +266,8 @@ func traceback(f *speaker.Failure) []string {
 			break
 		}
 		name := c.Func
-		if strings.HasSuffix(name, "·") {
-			name = "the cell"
+		if _, literal, ok := strings.Cut(name, "·"); ok {
+			name = "the cell" + literal
 		}
 		out = append(out, fmt.Sprintf("  cell %d, line %d%s, in %s%s", c.At.Cell, c.At.Line, dim, name, plain))
 	}

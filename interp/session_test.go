@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -129,6 +130,60 @@ func TestInterruptKeepsVariables(t *testing.T) {
 	}
 	if out, f := run(t, s, 3, "add()"); out != "= 42\n" || f != nil {
 		t.Errorf("after the interrupts: %q %+v", out, f)
+	}
+}
+
+// TestInterruptEverywhere: whatever a cell is busy with, an interrupt ends it and
+// loses nothing.
+func TestInterruptEverywhere(t *testing.T) {
+	s := start(t)
+	run(t, s, 1, "kept := 41\nadd := func() int { return kept + 1 }\nch := make(chan int)\nvar wg sync.WaitGroup\nvar mu sync.Mutex\nwg.Add(1)\nmu.Lock()\nbig := make([]int, 3000000)\nwait := func() { for { time.Sleep(time.Second) } }")
+	for _, text := range []string{
+		"go wait()\nfor range ch {}", "go wait()\nselect {}", "go wait()\nwg.Wait()", "go wait()\nmu.Lock()", "time.Sleep(time.Hour)", "L: goto L", "for { for range 1 {} }",
+		"for { add() }", "for { _ = fmt.Sprint(kept) }", "func f(n int) { f2(n) }\nfunc f2(n int) { if n > 1000 { n = 0 }; for { n++ } }\nf(1)",
+		"go func() { for {} }()\nfor {}", "go wait()\n<-ch", "defer func() { recover() }()\nfor {}", "for { func() { defer func() { recover() }(); panic(1) }() }",
+		"for i := range func(yield func(int) bool) { for yield(1) {} } { _ = i }", "func() { defer func() { for {} }(); panic(1) }()",
+		"for { sort.Slice(big, func(i, j int) bool { return i < j }) }", "for { clear(big) }", "for { slices.Sort(big) }", "for { copy(big, big[1:]) }", "for { _ = append([]int(nil), big...) }", "for { _ = strings.Repeat(\"x\", 3000000) }",
+		"text := strings.Repeat(\"x\", 3000000)\nfor { _ = strings.ToUpper(text) }", "text := strings.Repeat(\"x\", 3000000)\nfor { _ = text + text }", "for { _ = strings.Count(fmt.Sprint(big[:30000]), \"1\") }",
+	} {
+		var at time.Time
+		timer := time.AfterFunc(100*time.Millisecond, func() { at = time.Now(); s.Interrupt() })
+		_, f := run(t, s, 2, text)
+		d := time.Since(at)
+		timer.Stop()
+		if f == nil || f.Name != "Interrupted" || strings.Contains(f.Text, "lost") {
+			t.Fatalf("%q: %+v", text, f)
+		}
+		if d > time.Second {
+			t.Errorf("%q took %v to stop", text, d)
+		}
+		if out, f := run(t, s, 3, "add()"); out != "= 42\n" || f != nil {
+			t.Fatalf("%q, afterwards: %q %+v", text, out, f)
+		}
+	}
+}
+
+// TestTraceback: a panic reads as Go's own, and leads through the cells.
+func TestTraceback(t *testing.T) {
+	s := start(t)
+	run(t, s, 1, "type series []float64\n\nfunc (s series) at(i int) float64 {\n\treturn s[i]\n}")
+	run(t, s, 2, "func last(s series) float64 {\n\tdefer fmt.Print()\n\treturn s.at(\n\t\tlen(s))\n}")
+	for text, want := range map[string]string{
+		"\n\n\nfor range 1 {\n\tfunc() {\n\t\tlast(series{1, 2})\n\t}()\n}": "panic: runtime error: index out of range [2] with length 2|cell 1, line 4, in series.at|cell 2, line 3, in last|cell 3, line 6, in the cell.func1|cell 3, line 7, in the cell",
+		"var m map[string]int\nm[\"a\"]++":                                  "panic: assignment to entry in nil map|cell 3, line 2, in the cell",
+		"x := 0\n1 / x":                                                     "panic: runtime error: integer divide by zero|cell 3, line 2, in the cell",
+		"var x any = \"s\"\nx.(int)":                                        "panic: interface conversion: interface {} is string, not int|cell 3, line 2, in the cell",
+		"type e struct{ n int }\nfunc (x *e) get() int { return x.n }\nvar p *e\np.get()":                 "panic: runtime error: invalid memory address or nil pointer dereference|cell 3, line 2, in (*e).get|cell 3, line 4, in the cell",
+		"slices.SortFunc([]int{2, 1}, func(a, b int) int {\n\tpanic(fmt.Errorf(\"no order: %d\", a))\n})": "panic: no order: 1|cell 3, line 2, in the cell.func1|cell 3, line 1, in the cell",
+	} {
+		_, f := run(t, s, 3, text)
+		if f == nil {
+			t.Fatalf("%q does not panic", text)
+		}
+		got := regexp.MustCompile(`\x1b\[\d*m`).ReplaceAllString(strings.Join(f.Traceback, "|"), "")
+		if got = strings.ReplaceAll(got, "|  ", "|"); got != want {
+			t.Errorf("%q:\n%s\nnot\n%s", text, got, want)
+		}
 	}
 }
 

@@ -178,6 +178,21 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// TestPretty: each mistake stands with its line and a caret below the column.
+func TestPretty(t *testing.T) {
+	_, err := notebook(t).Compile(7, "x := 1\nif x == 1 {\n\té := x +\"a\" + nothing\n}\ny := é")
+	var mistakes *Errors
+	if !errors.As(err, &mistakes) {
+		t.Fatal(err)
+	}
+	got := strings.Join(mistakes.Pretty(), "\n")
+	want := "\x1b[31mcell[7]:3:8:\x1b[0m invalid operation: x + \"a\" (mismatched types int and untyped string)\n" +
+		"\x1b[2m   3 |\x1b[0m \té := x +\"a\" + nothing\n       \t     \x1b[31m^\x1b[0m\n"
+	if !strings.HasPrefix(got, want) || !strings.HasSuffix(got, "       \t              \x1b[31m^\x1b[0m\n\x1b[31mcell[7]:5:6:\x1b[0m undefined: é\n\x1b[2m   5 |\x1b[0m y := é\n            \x1b[31m^\x1b[0m") {
+		t.Errorf("%s\n%q", got, got)
+	}
+}
+
 // TestAccepted: cells that look odd and are right.
 func TestAccepted(t *testing.T) {
 	for _, text := range []string{

@@ -7,6 +7,7 @@ import (
 	"go/types"
 	"math"
 	"reflect"
+	"strings"
 
 	"golang.org/x/tools/go/ssa"
 )
@@ -76,11 +77,25 @@ func (c *compiler) deferLate() {
 	}
 }
 
+// funcName is what Go calls a function in a traceback, without the package: f, T.m,
+// (*T).m, and for the function literals of f f.func1 and, in that, f.func1.1.
 func funcName(fn *ssa.Function) string {
-	if fn.Signature.Recv() != nil && fn.Parent() == nil {
-		return typeString(fn.Signature.Recv().Type()) + "." + fn.Name()
+	if parent := fn.Parent(); parent != nil {
+		_, n, _ := strings.Cut(strings.TrimPrefix(fn.Name(), parent.Name()), "$")
+		if parent.Parent() == nil {
+			n = "func" + n
+		}
+		return funcName(parent) + "." + n
 	}
-	return fn.Name()
+	recv := fn.Signature.Recv()
+	if recv == nil {
+		return fn.Name()
+	}
+	t := strings.ReplaceAll(typeString(recv.Type()), "main.", "")
+	if t[0] == '*' {
+		t = "(" + t + ")"
+	}
+	return t + "." + fn.Name()
 }
 
 // refuse ends the compilation.
@@ -623,7 +638,7 @@ func (c *compiler) str(v ssa.Value) func(*frame) string {
 		switch v := v.(type) {
 		case *ssa.BinOp:
 			x, y := c.str(v.X), c.str(v.Y)
-			return func(fr *frame) string { return x(fr) + y(fr) }
+			return func(fr *frame) string { return fr.concat(x(fr), y(fr)) }
 		case *ssa.UnOp:
 			return c.loadStr(v)
 		case *ssa.Field:
