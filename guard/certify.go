@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 
 	"weir/datasets/plan"
@@ -320,13 +321,14 @@ func (p *publication) sumLine(total []string, key int, sum string) {
 func (p *publication) within(total []string, key int, f [2]string) {
 	all := p.of(total, f[0], f[1])
 	parts := p.parts(total, key)
+	of := f[1] + " of key " + strconv.Itoa(key) // another may have the same labels
 	rest := make([]int, len(parts))
 	for i, one := range parts {
-		rest[i] = p.of(total, f[0], f[1]+" without "+one[key])
+		rest[i] = p.of(total, f[0], of+" without "+one[key])
 		p.leaves(all, p.of(one, f[0], f[1]), rest[i])
 	}
 	if len(parts) == 2 && p.t.Keys[key].Closed && f[0] == everyone { // who is not in the one is in the other
-		p.leaves(p.of(parts[0], f[0], f[1]), rest[1], p.of(total, f[0], f[1]+" in both"))
+		p.leaves(p.of(parts[0], f[0], f[1]), rest[1], p.of(total, f[0], of+" in both"))
 	}
 }
 
