@@ -29,7 +29,8 @@ type protected struct {
 	stats   []plan.ID // which statistic each column but the first is of
 	rows    []row
 	notes   []string
-	layout  string // the operation that asked for another layout
+	layout  string         // the operation that asked for another layout
+	merged  map[string]int // of a histogram's rows, how many bins each is, where it is several
 
 	certificate []byte // of package certificate; nil where there is none
 	uncertified string // and why
@@ -48,8 +49,11 @@ func (g *Guard) Table(n *plan.Node, t *tally.Table) (Release, error) {
 // TableContext is Table, and ends early when ctx does: then nothing is released.
 func (g *Guard) TableContext(ctx context.Context, n *plan.Node, t *tally.Table) (Release, error) {
 	protect := g.groups
-	if n.Op() == "Attrition" {
+	switch {
+	case n.Op() == "Attrition":
 		protect = g.attrition
+	case isHistogram(n, t):
+		protect = g.histogram
 	}
 	p, err := protect(ctx, n, t)
 	if err != nil {
@@ -60,7 +64,7 @@ func (g *Guard) TableContext(ctx context.Context, n *plan.Node, t *tally.Table) 
 		p.layout = "Table1"
 	}
 	result := p.result(t)
-	if way := wayOut(n, result, g.policy); way != "" {
+	if way := wayOut(n, result, g.policy); way != "" && p.merged == nil { // bins are merged as far as it helps
 		p.notes = append(p.notes, way)
 	}
 	return g.releaseTable(n, p, result)
@@ -564,6 +568,9 @@ func (p *protected) result(t *tally.Table) *plan.Result {
 	}
 	for _, row := range p.rows {
 		r.Groups = append(r.Groups, plan.Group{Labels: row.labels, Participants: row.cells[0], Cells: row.cells[1:]})
+		if p.merged != nil {
+			r.Groups[len(r.Groups)-1].Bins = p.merged[row.labels[0]]
+		}
 	}
 	return r
 }

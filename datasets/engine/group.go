@@ -36,7 +36,7 @@ func (c *compiler) tabulation(n *plan.Node) (tabulation, error) {
 			return nil, err
 		}
 		return &attrition{steps: co.steps}, nil
-	case "Count", "Summarise":
+	case "Count", "Bins", "Summarise":
 		return c.grouping(n.Recv(), n.Nodes(0), n)
 	case "Rate":
 		return c.grouping(n.Recv(), []*plan.Node{n}, n)

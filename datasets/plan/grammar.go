@@ -262,6 +262,7 @@ Rows.Rows() Refusal
 Groups.WithTotals() Groups
 Groups.DropMissing() Groups
 Groups.Count() Table
+Groups.Bins() Table
 Groups.Summarise(Stat, Stat...) Table
 Groups.Rate(TimeToEvent) Table
 

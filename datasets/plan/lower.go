@@ -2,13 +2,14 @@ package plan
 
 // Lower writes tables that are shorthands in the operations they stand for:
 // Crosstab, Histogram, Describe and Table1 are groups with statistics. Any other
-// plan is returned as it is.
+// plan is returned as it is. Bins is Count of groups of which neighbours may be
+// shown as one.
 func Lower(n *Node) (*Node, error) {
 	switch {
 	case n.op == "Crosstab":
 		return chain(n.recv, "By", n.args, "WithTotals", nil, "Count", nil)
 	case n.op == "Histogram":
-		return chain(n.recv, "By", n.args, "Count", nil)
+		return chain(n.recv, "By", n.args, "Bins", nil)
 	case n.op == "Describe":
 		return chain(n.recv, "Summarise", summary(n.recv, nil))
 	case n.op == "Table" && n.recv != nil && n.recv.kind == "Table1":

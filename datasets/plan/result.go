@@ -52,6 +52,7 @@ type Group struct {
 	Labels       []string `json:"labels"` // in the order of the keys
 	Participants Cell     `json:"participants"`
 	Cells        []Cell   `json:"cells,omitempty"` // in the order of the columns
+	Bins         int      `json:"bins,omitempty"`  // how many of the plan's it is, where it is several
 }
 
 // Cell is one released number, or a hidden one.
