@@ -83,7 +83,7 @@ func lower(t *tally.Table, decide []rules.Rule, l rules.Limits, v *visible) *low
 	facts := make([][]rules.Lowering, len(t.Groups))
 	for j := range t.Stats {
 		within := rules.Within(t.Groups, j)
-		within.Weigh = l.Weigh(t.Groups, t.Stats[j], j)
+		within.Weigh = l.Weigh(t.Groups, t.Stats[j], j, countsMissing(t, t.Stats[j]))
 		for i := range t.Groups {
 			g := &t.Groups[i]
 			facts[i] = append(facts[i], decide[j].Lower(l, t.Stats[j], g.All, &g.Values[j], within))
@@ -107,6 +107,14 @@ func lower(t *tally.Table, decide []rules.Rule, l rules.Limits, v *visible) *low
 		}
 	}
 	return lo
+}
+
+// countsMissing says that a table counts who has no value of a statistic's column.
+func countsMissing(t *tally.Table, stat *plan.Node) bool {
+	return slices.ContainsFunc(t.Stats, func(s *plan.Node) bool {
+		of := s.Recv()
+		return stat.Recv() != nil && of != nil && of.Op() == "Missing" && of.Recv().ID() == stat.Recv().ID()
+	})
 }
 
 // addCells adds the cells of a group, and that its facts make it up.

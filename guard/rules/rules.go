@@ -9,6 +9,7 @@
 package rules
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -108,7 +109,9 @@ func Within(groups []tally.Group, stat int) Values {
 // Weigh says whether the means, or standard deviations, of groups and of their total
 // tell how many participants with a value each group has: the total's is the groups'
 // weighted by these. What is rounded away must leave room for the threshold and more.
-func (l Limits) Weigh(groups []tally.Group, stat *plan.Node, at int) bool {
+// counted says that the table counts who has no value, so that who misses the count
+// knows that there are some.
+func (l Limits) Weigh(groups []tally.Group, stat *plan.Node, at int, counted bool) bool {
 	if stat.Op() != "Mean" && stat.Op() != "SD" {
 		return false
 	}
@@ -135,8 +138,11 @@ func (l Limits) Weigh(groups []tally.Group, stat *plan.Node, at int) bool {
 	}
 	for total, keys := range lines {
 		for _, line := range keys {
-			if slices.ContainsFunc(line, few) {
-				continue // its sum is not known, and takes up any weight
+			if slices.ContainsFunc(line, few) { // its sum is not known, and takes up weight
+				if stat.Op() == "Mean" && l.cramped(groups, line, total, at, counted) {
+					return true
+				}
+				continue
 			}
 			for _, i := range line {
 				if l.weighs(stat, &groups[i].Values[at], &groups[total].Values[at]) {
@@ -146,6 +152,67 @@ func (l Limits) Weigh(groups []tally.Group, stat *plan.Node, at int) bool {
 		}
 	}
 	return false
+}
+
+// cramped says whether the means of a line, in which some group's is not shown, bound
+// a small number of participants with or without a value so that it is known to be
+// small: the hidden sum is of values in the range that they have.
+func (l Limits) cramped(groups []tally.Group, line []int, total, at int, counted bool) bool {
+	all := &groups[total].Values[at]
+	boxes := make([]weight, len(line))
+	for k, i := range line {
+		v, n := &groups[i].Values[at], groups[i].All.Participants
+		boxes[k] = weight{0, n, min(0, all.Low.Value), all.High.Value}
+		if v.Known.Participants >= l.Means {
+			boxes[k] = weight{l.Means, n, v.Mean(), v.Mean()}
+		}
+	}
+	possible := func(k int, least, most int64) bool {
+		was := boxes[k]
+		defer func() { boxes[k] = was }()
+		boxes[k].least, boxes[k].most = max(was.least, least), min(was.most, most)
+		return boxes[k].least <= boxes[k].most && balance(boxes, all.Known.Participants, all.Sum)
+	}
+	for k, i := range line {
+		n, of := groups[i].Values[at].Known.Participants, groups[i].All.Participants
+		more := possible(k, 0, of-l.Threshold-1)
+		if !l.Safe(of-n) && !l.tells(groups[i].All, l.Means) && !more && (counted || !possible(k, of, of)) {
+			return true
+		}
+		if !l.Safe(n) && !possible(k, l.Threshold+1, of) && !possible(k, 0, 0) {
+			return true
+		}
+	}
+	return false
+}
+
+// weight is how many participants of a group can have a value, and what it can be on average.
+type weight struct {
+	least, most int64
+	low, high   float64
+}
+
+// balance says whether so many participants can have a sum.
+func balance(boxes []weight, participants int64, sum float64) bool {
+	end := func(value func(weight) float64, sign float64) float64 {
+		order := slices.Clone(boxes)
+		slices.SortFunc(order, func(a, b weight) int { return cmp.Compare(sign*value(a), sign*value(b)) })
+		left, out := participants, 0.0
+		for _, b := range order {
+			left -= b.least
+			out += float64(b.least) * value(b)
+		}
+		for _, b := range order {
+			more := min(max(left, 0), b.most-b.least)
+			left -= more
+			out += float64(more) * value(b)
+		}
+		if left != 0 {
+			return sign * math.Inf(1)
+		}
+		return out
+	}
+	return end(func(w weight) float64 { return w.low }, 1) <= sum && sum <= end(func(w weight) float64 { return w.high }, -1)
 }
 
 // weighs says whether a participant more or fewer in a group moves its total by more
