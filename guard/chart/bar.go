@@ -29,7 +29,8 @@ func (p panel) place(x, i int) (left, width float64) {
 	if p.c.stacked {
 		i, n = 0, 1
 	}
-	if width = p.slot() / n; p.c.kind.op != "Histogram" {
+	width = p.slot() * float64(p.c.before(x+1)-p.c.before(x)) / n
+	if p.c.kind.op != "Histogram" {
 		width = min(0.8*width, 96)
 	}
 	return p.centre(x) + width*(float64(i)-n/2), width

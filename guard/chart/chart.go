@@ -31,6 +31,7 @@ type Chart struct {
 	groups  []*group
 	at      map[place]*group
 	wholes  map[[2]int]value // of stacked bars, by label of x and panels: the released totals
+	wide    []int            // of a histogram, by label of x, how many bins it is
 	stacked bool
 	log     bool
 	drawing *drawing
@@ -178,6 +179,7 @@ const (
 	maxRows    = 60 // of a heat map
 	maxNodes   = 30 // labels of a stage
 	maxFlows   = 600
+	maxBins    = 400 // of a histogram
 )
 
 // fewer is the way out of too much.
@@ -211,7 +213,10 @@ func (c *Chart) check(s *settings) error {
 
 func (c *Chart) bounds() []bound {
 	x, colours, panels := len(c.keys[0].labels), len(c.keys[1].labels), len(c.keys[2].labels)
-	most := map[string]int{"Heatmap": 120, "BoxPlot": 120, "Line": maxGroups, "Bar": 400, "Histogram": 400}[c.kind.op] / columnsOf(panels)
+	if c.wide != nil {
+		x = c.slots()
+	}
+	most := map[string]int{"Heatmap": 120, "BoxPlot": 120, "Line": maxGroups, "Bar": 400, "Histogram": maxBins}[c.kind.op] / columnsOf(panels)
 	out := []bound{{panels, maxPanels, "panels are too many", fewer}}
 	if c.kind.op == "Heatmap" {
 		out = append(out, bound{colours, maxRows, "rows are too many", fewer})

@@ -596,7 +596,7 @@ func TestLowestBar(t *testing.T) {
 			t.Errorf("%s is %s high", e.tip(), e.attr("height"))
 		}
 	}
-	for x, want := range map[float64]value{1e-200: {shown, 0, "?"}, -1e200: {none, 0, nothing}, 5: {shown, 5, "?"}} {
+	for x, want := range map[float64]value{1e-200: {state: shown, number: 0, text: "?"}, -1e200: {state: none, text: nothing}, 5: {state: shown, number: 5, text: "?"}} {
 		if got := see(plan.Cell{Value: x, Text: "?"}); got != want {
 			t.Errorf("%g is seen as %v", x, got)
 		}

@@ -31,6 +31,7 @@ type value struct {
 	state  state
 	number float64
 	text   string
+	bins   int // of a histogram, over which it is spread; number is of each
 }
 
 // largest and smallest bound the numbers that are drawn: beyond them floating
@@ -45,7 +46,7 @@ func see(c plan.Cell) value {
 	case c.None, math.IsNaN(c.Value), math.Abs(c.Value) > largest:
 		return value{state: none, text: nothing}
 	}
-	v := value{shown, c.Value, clean(c.Text, maxShort)}
+	v := value{state: shown, number: c.Value, text: clean(c.Text, maxShort)}
 	if math.Abs(v.number) < smallest {
 		v.number = 0
 	}
@@ -54,6 +55,17 @@ func see(c plan.Cell) value {
 	}
 	return v
 }
+
+// over is the value spread over so many bins: an area of a histogram is participants,
+// so that a bar of several bins is as high as each would be on average.
+func (v value) over(bins int) value {
+	v.bins = bins
+	v.number /= float64(bins)
+	return v
+}
+
+// whole is the value itself.
+func (v value) whole() float64 { return v.number * float64(max(1, v.bins)) }
 
 // place is labels, by key.
 type place [6]int

@@ -158,6 +158,9 @@ func (s sample) cells(t testing.TB) map[string][]plan.Cell {
 		cells := g.Cells
 		if s.stat == "" {
 			cells = []plan.Cell{g.Participants}
+			if g.Bins > 1 { // an area is participants
+				cells[0].Value /= float64(g.Bins)
+			}
 		}
 		parts := strings.Split(s.parts, "|")
 		switch {

@@ -30,7 +30,7 @@ func (c *Chart) width() float64 {
 	if c.kind.op == "Sankey" {
 		return min(max(narrow, 220*float64(len(c.keys))), wide)
 	}
-	x, colours := float64(len(c.keys[0].labels)), float64(len(c.keys[1].labels))
+	x, colours := float64(c.slots()), float64(len(c.keys[1].labels))
 	each := map[string]float64{"Line": 0.5, "Heatmap": 26, "BoxPlot": 12 * colours, "Bar": 7 * colours, "Histogram": 7}[c.kind.op]
 	if c.stacked {
 		each = 12
@@ -91,6 +91,8 @@ func (l *legend) entry(swatch float64, words, tip string) float64 {
 // note is what the legend says in words.
 func (c *Chart) note() string {
 	switch n, all := c.count(hidden); {
+	case c.merged():
+		return "wide bars: several bins as one, to protect participants"
 	case c.kind.op == "Sankey" && n > 0:
 		return countOf(n, all, "flow") + " hidden and left out"
 	case c.kind.op == "BoxPlot" && len(c.parts) == 5:
@@ -192,7 +194,7 @@ func (c *Chart) newGrid(d *drawing, top, left, h, below float64) *grid {
 		g.w = min(g.w, 96*float64(len(c.keys[0].labels)))
 	}
 	if c.keys[0].name != "" {
-		g.labels = fitLabels(c.keys[0], g.w/float64(len(c.keys[0].labels)))
+		g.labels = fitLabels(c.keys[0], g.slot())
 	}
 	g.top = top + 8
 	g.between = g.below + g.labels.height + gap
@@ -230,11 +232,13 @@ func (g *grid) panels() []panel {
 	return out
 }
 
-// slot is the width of a label of x.
-func (g *grid) slot() float64 { return g.w / float64(len(g.c.keys[0].labels)) }
+// slot is the width of a label of x; bins that are shown as one have several.
+func (g *grid) slot() float64 { return g.w / float64(g.c.slots()) }
 
 // centre is the middle of a label of x.
-func (p panel) centre(x int) float64 { return p.x + p.slot()*(float64(x)+0.5) }
+func (p panel) centre(x int) float64 {
+	return p.x + p.slot()*float64(p.c.before(x)+p.c.before(x+1))/2
+}
 
 // height is where a number is, from the top of the picture.
 func (p panel) height(s scale, number float64) float64 { return p.y + p.h*(1-s.part(number)) }
@@ -292,6 +296,9 @@ func (p panel) base(y float64) { p.d.line(faint, 1, point{p.x, y}, point{p.x + p
 func (c *Chart) yName() string {
 	if c.stacked {
 		return c.y + ", share of the whole"
+	}
+	if c.merged() {
+		return c.y + " per bin"
 	}
 	return c.y
 }

@@ -21,6 +21,7 @@ type sample struct {
 	stat     string   // an operation, of which the table has one statistic; "" for a table of participants
 	parts    string   // names of its numbers between bars, if there are several
 	number   func(at []int, part int) float64
+	bins     func(at []int) int // of the plan's that a bin of a histogram is
 	settings []setting
 }
 
@@ -163,6 +164,9 @@ func (s sample) groups(r *plan.Result, labels [][]string, at []int) {
 		}
 		g.Participants = s.cell(at, 0)
 	}
+	if s.bins != nil {
+		g.Bins = s.bins(at)
+	}
 	for i := range r.Columns {
 		g.Cells = append(g.Cells, s.cell(at, i))
 	}
@@ -291,6 +295,9 @@ var samples = []sample{
 		}
 		return math.Round(x)
 	}},
+	{name: "histogram of merged bins", kind: "Histogram", keys: []string{"age:<20|20 to <40|40 to <50|50 to <60|60+|missing"}, number: func(at []int, _ int) float64 {
+		return []float64{23, 90, 120, 60, 26, 31}[at[0]]
+	}, bins: func(at []int) int { return []int{0, 2, 0, 0, 5, 0}[at[0]] }},
 	{name: "line", kind: "Line", keys: []string{"month:" + months(4)}, stat: "Mean", number: func(at []int, _ int) float64 {
 		if at[0] == 14 || at[0] == 15 || at[0] == 30 {
 			return hide

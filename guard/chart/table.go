@@ -167,7 +167,7 @@ func (t *table) add(g plan.Group, columns []int) {
 	row := tableRow{labels: g.Labels}
 	for _, i := range columns {
 		if i < 0 {
-			row.values = append(row.values, see(g.Participants))
+			row.values = append(row.values, see(g.Participants).over(t.bins(g)))
 		} else {
 			row.values = append(row.values, see(g.Cells[i]))
 		}
@@ -177,6 +177,14 @@ func (t *table) add(g plan.Group, columns []int) {
 	} else {
 		t.rows = append(t.rows, row)
 	}
+}
+
+// bins is how many of the plan's bins a group of a histogram is.
+func (t *table) bins(g plan.Group) int {
+	if t.s.kind.op != "Histogram" {
+		return 1
+	}
+	return min(max(1, g.Bins), maxBins)
 }
 
 // split makes a key of the parts of a statistic that has several.
@@ -270,8 +278,37 @@ func (c *Chart) place(t *table, roles []int) ([]map[string]int, error) {
 		g := &group{at[:len(roles)], row.values}
 		c.at[at], c.groups = g, append(c.groups, g)
 	}
+	c.widen()
 	return places, nil
 }
+
+// widen gives bins that are shown as one the room of all of them.
+func (c *Chart) widen() {
+	if c.kind.op != "Histogram" {
+		return
+	}
+	c.wide = make([]int, len(c.keys[0].labels))
+	for _, g := range c.groups {
+		c.wide[g.at[0]] = g.values[0].bins
+	}
+}
+
+// slots is how many slots there are along x, and how many before a label.
+func (c *Chart) slots() int { return c.before(len(c.keys[0].labels)) }
+
+func (c *Chart) before(x int) int {
+	if c.wide == nil {
+		return x
+	}
+	n := 0
+	for _, w := range c.wide[:x] {
+		n += w
+	}
+	return n
+}
+
+// merged says whether some bar of a histogram is of several bins.
+func (c *Chart) merged() bool { return c.wide != nil && c.slots() > len(c.wide) }
 
 // fillWholes finds what the parts of stacked bars make up: 1 if they are shares, or
 // the released total over the labels told by colour, if those do not overlap.

@@ -51,6 +51,9 @@ func (c *Chart) text() string {
 	if n, all := c.count(hidden); n > 0 {
 		out += countOf(n, all, "number") + " hidden.\n"
 	}
+	if c.merged() {
+		out += "Bars show " + c.yName() + "; some are of several bins, to protect participants.\n"
+	}
 	if c.title != "" {
 		out = c.title + "\n" + out
 	}
@@ -163,10 +166,10 @@ func (c *Chart) rangeOf() string {
 			if v.state != shown {
 				continue
 			}
-			if low == nil || v.number < low.number {
+			if low == nil || v.whole() < low.whole() {
 				low = v
 			}
-			if high == nil || v.number > high.number {
+			if high == nil || v.whole() > high.whole() {
 				high = v
 			}
 		}

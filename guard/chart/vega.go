@@ -2,6 +2,7 @@ package chart
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"math"
 )
@@ -108,6 +109,9 @@ func (v *vega) add(at []int, says string, more object) {
 // number is a row of a value: its state, and its number if there is one.
 func (v *vega) number(at []int, of value, more object) {
 	row := object{"state": of.text, "text": of.text}
+	if v.wide != nil {
+		row["label"] = v.keys[0].labels[at[0]].short
+	}
 	switch {
 	case of.state == shown && v.log && of.number <= 0:
 		row["state"] = atTheFoot
@@ -153,7 +157,15 @@ func (v *vega) share() {
 		v.shared["x"] = nominal("x", x, object{"axis": v.axis(x)})
 	}
 	if v.kind.op == "Histogram" {
-		v.shared["x"] = nominal("x", x, object{"axis": v.axis(x), "scale": object{"domain": x.shorts(), "padding": 0}})
+		var slots []string
+		for i := range x.labels {
+			slots = append(slots, v.slotsOf(i)...)
+		}
+		v.shared["x"] = nominal("x", x, object{"axis": v.axis(x), "scale": object{"domain": slots, "padding": 0}})
+	}
+	paintedBy := "x"
+	if v.wide != nil {
+		paintedBy = "label"
 	}
 	switch {
 	case colours.name != "":
@@ -162,10 +174,21 @@ func (v *vega) share() {
 			v.shared["xOffset"] = nominal("colour", colours, nil)
 		}
 	case x.missing >= 0 && v.kind.op != "Line":
-		v.shared["color"] = with(v.paints("x", x, func(i int) string { return v.colour(i, 0) }), object{"legend": nil})
+		v.shared["color"] = with(v.paints(paintedBy, x, func(i int) string { return v.colour(i, 0) }), object{"legend": nil})
 	default:
 		v.shared["color"] = object{"value": palette[0]}
 	}
+}
+
+// slotsOf is the places along x of a histogram's label: a bar of several bins is as
+// many bars that touch, and the one in the middle has the label.
+func (v *vega) slotsOf(x int) []string {
+	out := make([]string, v.wide[x])
+	for i := range out {
+		out[i] = fmt.Sprintf("%s\x1f%d", v.keys[0].labels[x].short, i)
+	}
+	out[(len(out)-1)/2] = v.keys[0].labels[x].short
+	return out
 }
 
 func (v *vega) paints(field string, k *key, colour func(int) string) object {
@@ -178,12 +201,12 @@ func (v *vega) paints(field string, k *key, colour func(int) string) object {
 
 // axis is the labels along x as the picture has them: thinned out, or turned.
 func (v *vega) axis(k *key) object {
-	form := fitLabels(k, v.w/float64(len(k.labels)))
+	form := fitLabels(k, v.w/float64(v.slots()))
 	axis := object{"labelAngle": 0, "labelOverlap": form.thinned}
 	if form.height > 20 {
 		axis["labelAngle"] = -45
 	}
-	if form.thinned {
+	if form.thinned || v.merged() {
 		var values []string
 		for i, l := range k.labels {
 			if form.lines[i] != nil {
@@ -223,9 +246,19 @@ func (v *vega) bars() {
 		return
 	}
 	for _, g := range v.groups {
-		v.number(g.at, g.values[0], nil)
+		if v.wide == nil || g.values[0].state != shown {
+			v.number(g.at, g.values[0], nil)
+			continue
+		}
+		for _, slot := range v.slotsOf(g.at[0]) {
+			v.number(g.at, g.values[0], object{"x": slot})
+		}
 	}
-	v.layer("shown", object{"type": "bar"}, object{"y": v.y("value", s), "y2": object{"datum": s.foot()}})
+	bar := object{"type": "bar"}
+	if v.merged() {
+		bar["width"] = object{"band": 1} // the parts of a wide one touch
+	}
+	v.layer("shown", bar, object{"y": v.y("value", s), "y2": object{"datum": s.foot()}})
 	v.signs(object{"yOffset": -7}, object{"y": object{"datum": s.foot(), "type": "quantitative"}})
 }
 
