@@ -216,7 +216,7 @@ func (s *sheet) html() string {
 		sum := sha256.Sum256([]byte(s.text()))
 		h.id = "t" + hex.EncodeToString(sum[:4]) + "-"
 	}
-	h.WriteString("<div class=\"tex2jax_ignore mathjax_ignore\">\n<table>\n<caption>" + html.EscapeString(s.title) + "</caption>\n")
+	h.WriteString("<div class=\"tex2jax_ignore mathjax_ignore\">\n<table>\n<caption" + captionStyle(s.title) + ">" + html.EscapeString(s.title) + "</caption>\n")
 	h.head()
 	for i := 0; i < len(s.rows); {
 		end := i + 1
@@ -255,6 +255,14 @@ func labelStyle(label string, rows int) string {
 		style += ";background:var(--jp-layout-color0,inherit)"
 	}
 	return ` style="` + style + `"`
+}
+
+// captionStyle has a caption begin where its table does, which may be narrower.
+func captionStyle(title string) string {
+	if uniseg.StringWidth(title) <= 40 {
+		return ` style="text-align:left;white-space:nowrap"`
+	}
+	return ` style="text-align:left"`
 }
 
 func (h *htmlTable) th(text, scope, id, more string) {

@@ -86,7 +86,7 @@ func TestLabShows(t *testing.T) {
 			if s.Table.Hidden == 0 || len(s.Table.Captions) != 1 || s.Table.Contrast < legible {
 				t.Errorf("table: %+v", s.Table)
 			}
-			for name, says := range map[string]string{"bars": "Bar chart", "heat": "Heat map", "box": "Box plot"} {
+			for name, says := range map[string]string{"bars": "Bar chart", "heat": "Heat map", "box": "Box plot", "histogram": "Histogram"} {
 				c := s.Charts[name]
 				if c.Vega != 1 || c.Marks < 20 || c.Menus != 0 || c.Errors != 0 || len(c.Alt) != 1 || !strings.HasPrefix(c.Alt[0], says) {
 					t.Errorf("%s: %+v", name, c)

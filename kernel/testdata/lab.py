@@ -53,6 +53,7 @@ CELLS = {
         "cdr.Everyone().Frame(sex, hba1c, age).Head(4)",
         "ds.Display(21, \"text\")\nds.Markdown(\"## A heading\\n\\nSome **words**, [no link](http://localhost/) and no ![picture](http://localhost/x.png).\\n\\n| a | b |\\n|--|--:|\\n| x | 1 |\")",
         "%policy",
+        "diabetes.Histogram(cdr.Age().BandsOf(2, 20, 100))",
     ],
     "help": ["for { }", "fmt.Sprint", "fmt.Println", "%help"],
 }
@@ -262,7 +263,7 @@ def table(lab):
 def charts(lab):
     """Charts are drawn by Vega-Lite, say what they show, and show hidden numbers as hidden."""
     seen = {}
-    for n, name in ((2, "bars"), (3, "heat"), (4, "box")):
+    for n, name in ((2, "bars"), (3, "heat"), (4, "box"), (8, "histogram")):
         area = shown(lab, n, name)
         seen[name] = {
             "vega": area.locator(".vega-embed svg").count(),
