@@ -65,7 +65,7 @@ type Policy struct {
 // Builtin is the policy of the All of Us Research Program: Data and Statistics
 // Dissemination Policy, counts of 1 to 20. Dominance and precision are usual ones
 // of statistical offices (Hundepool et al., Handbook on Statistical Disclosure
-// Control, 4.2.2).
+// Control, 4.2.1).
 var Builtin = builtin()
 
 func builtin() (p Policy) {

@@ -26,6 +26,7 @@ func figure(name string, value any, unit, target string, ok bool) {
 type cube struct {
 	took                            time.Duration // the median
 	sensitive, exact, all, unproved float64       // means; exact: cells hidden against exact derivation alone
+	gauss                           float64       // cells that elimination from the largest cell on hides; small tables only
 }
 
 func measure(t *testing.T, dims []int, mean float64, effort, seeds int) cube {
@@ -52,12 +53,15 @@ func measure(t *testing.T, dims []int, mean float64, effort, seeds int) cube {
 			}
 		}
 		out.exact += float64(exact.Complementary)
+		if len(s.Count) < 2000 {
+			out.gauss += float64(gauss(dims, random(rand.New(rand.NewPCG(uint64(seed), uint64(dims[0]))), mean), limit))
+		}
 		out.all += float64(p.Complementary)
 		out.unproved += float64(len(p.Unsafe))
 	}
 	slices.Sort(times)
 	n := float64(seeds)
-	return cube{times[seeds/2], out.sensitive / n, out.exact / n, out.all / n, out.unproved}
+	return cube{times[seeds/2], out.sensitive / n, out.exact / n, out.all / n, out.unproved, out.gauss / n}
 }
 
 // suppressionFigures measures random counts, of cells of about 38 participants as
@@ -96,6 +100,10 @@ func suppressionFigures(t *testing.T) {
 		s := grid(x.dims, func([]int) int64 { next++; return x.counts[next-1] })
 		p := s.Protect(Options{Sensitive: sensitive(s), Limit: limit, Effort: 4, Exact: 2000})
 		figure("published_"+x.name, p.Complementary, "complementary_cells", fmt.Sprintf("=%d", x.complementary), p.Complementary == x.complementary)
+	}
+	for _, mean := range []float64{10, 38, 100, 250} { // how many cells it takes is the density's
+		c := measure(t, []int{6, 8, 16}, mean, 0, seeds)
+		figure(fmt.Sprintf("cells_1071_mean_%.0f_complementary_exact", mean), fmt.Sprintf("%.1f", c.exact), fmt.Sprintf("cells_of_%.0f_sensitive", c.sensitive), fmt.Sprintf("<=%.1f", c.gauss), c.exact <= c.gauss)
 	}
 	late := interrupted(t)
 	figure("interrupt_29791_cells", fmt.Sprintf("%.0f", late), "ms_at_worst", "<=100", late <= 100)

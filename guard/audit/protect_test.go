@@ -210,3 +210,20 @@ func BenchmarkProtect(b *testing.B) {
 		})
 	}
 }
+
+// TestFewerThanGauss: against exact derivation alone, over tables of any density, no
+// more cells are hidden than by elimination from the largest cell on.
+func TestFewerThanGauss(t *testing.T) {
+	for _, mean := range []float64{10, 38, 120} {
+		ours, theirs := 0, 0
+		for seed := range uint64(4) {
+			draw := func() func([]int) int64 { return random(rand.New(rand.NewPCG(seed, 9)), mean) }
+			s := grid([]int{5, 6, 7}, draw())
+			ours += s.Protect(Options{Sensitive: sensitive(s)}).Complementary
+			theirs += gauss([]int{5, 6, 7}, draw(), limit)
+		}
+		if t.Logf("mean %g: %d cells, %d by elimination", mean, ours, theirs); ours > theirs {
+			t.Errorf("mean %g: %d cells are hidden, and %d would do", mean, ours, theirs)
+		}
+	}
+}

@@ -358,7 +358,7 @@ func (l Limits) unit(x float64) float64 {
 
 // Dominated: the second largest contributor knows the largest value to within P%,
 // or two make up more than K% of the sum (Hundepool et al., Handbook on Statistical
-// Disclosure Control, 4.2.2).
+// Disclosure Control, 4.2.1).
 func (l Limits) Dominated(v *tally.Value) bool {
 	two, all := v.Largest[0]+v.Largest[1], max(v.Absolute, math.Abs(v.Sum))
 	return 100*(all-two) < float64(l.P)*v.Largest[0] || 100*two > float64(l.K)*all
