@@ -294,3 +294,167 @@ func couldBe(t *testing.T, counts []int64, c *certificate.Certificate) {
 		}
 	}
 }
+
+// asking is a plan of bins of ten years, of which some edges are left out, over
+// participants who are in the finest bins, and its table.
+func asking(t testing.TB, finest []int64, edges []int, op string) (*plan.Node, *tally.Table) {
+	t.Helper()
+	counts := make([]int64, len(edges)+1)
+	for i, n := range finest {
+		counts[place10(edges, i)] += n
+	}
+	n, table := bars(t, counts, 0, 0)
+	key := table.Keys[0].Plan
+	var args []plan.Arg
+	for _, e := range edges {
+		args = append(args, 10*e)
+	}
+	key, err := key.Recv().Then("Bands", args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	groups, err := n.Recv().Then("By", key)
+	if err == nil {
+		n, err = groups.Then(op)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	table.Keys[0].Plan = key
+	m := &tally.Members{}
+	var e tally.Entries
+	for i, n := range finest {
+		for range n {
+			e.Cell = append(e.Cell, int32(place10(edges, i)))
+		}
+	}
+	m.Participants, m.Parts = len(e.Cell), [][]tally.Entries{{e}}
+	for i := range table.Groups {
+		in := tally.Cells{Cells: []int32{int32(i)}}
+		if i == len(counts) {
+			in.Cells = nil // nobody misses it
+		}
+		m.Groups = append(m.Groups, in)
+	}
+	table.Members = m
+	return n, table
+}
+
+// place10 is the bin that a finest bin is in.
+func place10(edges []int, finest int) (n int) {
+	for _, e := range edges {
+		if finest >= e {
+			n++
+		}
+	}
+	return n
+}
+
+// TestHistogramsTogether asks for tables and histograms of the same participants, with
+// one edge and another left out: of no set of bins that is of 1 to 20 the count follows
+// by linear algebra from all that was shown.
+func TestHistogramsTogether(t *testing.T) {
+	r := rand.New(rand.NewPCG(8, 8))
+	shown, merged := 0, 0
+	for range 25 {
+		finest := make([]int64, 8)
+		all := 0
+		for i := range finest {
+			finest[i] = []int64{r.Int64N(21), 21 + r.Int64N(60), 21 + r.Int64N(60)}[r.IntN(3)]
+			all += int(finest[i])
+		}
+		if all < 100 {
+			continue
+		}
+		h := openHistory(t, t.TempDir()+"/history", people(all, r.Uint64()))
+		g := &Guard{policy: Builtin, limits: Builtin.limits(), history: h}
+		var known [][]int64
+		for range 6 {
+			var edges []int
+			for e := 1; e < len(finest); e++ {
+				if r.IntN(4) > 0 {
+					edges = append(edges, e)
+				}
+			}
+			if len(edges) == 0 {
+				continue
+			}
+			op := []string{"Bins", "Bins", "Count"}[r.IntN(3)]
+			n, table := asking(t, finest, edges, op)
+			protect := g.groups
+			if isHistogram(n, table) != (op == "Bins") {
+				t.Fatal(op)
+			} else if op == "Bins" {
+				protect = g.histogram
+			}
+			p, err := protect(t.Context(), n, table)
+			if err != nil {
+				t.Fatal(err)
+			}
+			merged += len(p.merged)
+			at := 0
+			for _, row := range p.rows {
+				width := max(1, p.merged[row.labels[0]])
+				v := make([]int64, len(finest))
+				for i := range finest {
+					if b := place10(edges, i); at <= b && b < at+width {
+						v[i] = 1
+					}
+				}
+				if at += width; !row.cells[0].Hidden {
+					if int64(row.cells[0].Value) != dot(v, finest) {
+						t.Fatalf("%v of %v is shown as %v", v, finest, row)
+					}
+					known, shown = append(known, v), shown+1
+				}
+			}
+		}
+		known = append(known, []int64{1, 1, 1, 1, 1, 1, 1, 1}) // how many there are is known
+		rank := rankOf(known)
+		for set := 1; set < 1<<len(finest); set++ {
+			v := make([]int64, len(finest))
+			for i := range v {
+				v[i] = int64(set >> i & 1)
+			}
+			if n := dot(v, finest); n >= 1 && n <= 20 && rankOf(append(slices.Clip(known), v)) == rank {
+				t.Fatalf("%v: %v follows from %v", finest, v, known)
+			}
+		}
+	}
+	if t.Logf("%d numbers, %d merged bins", shown, merged); shown < 200 || merged < 30 {
+		t.Error("too few to say anything")
+	}
+}
+
+func dot(a, b []int64) (sum int64) {
+	for i := range a {
+		sum += a[i] * b[i]
+	}
+	return sum
+}
+
+// rankOf is the rank of vectors, modulo a prime.
+func rankOf(vectors [][]int64) (rank int) {
+	const p = 1_000_003
+	var rows [][]int64
+	for _, v := range vectors {
+		rows = append(rows, slices.Clone(v))
+	}
+	for c := range rows[0] {
+		at := slices.IndexFunc(rows[rank:], func(r []int64) bool { return r[c]%p != 0 })
+		if at < 0 {
+			continue
+		}
+		rows[rank], rows[rank+at] = rows[rank+at], rows[rank]
+		for i := rank + 1; i < len(rows); i++ {
+			a, b := rows[rank][c], rows[i][c]
+			for j := range rows[i] {
+				rows[i][j] = ((rows[i][j]*a-rows[rank][j]*b)%p + p) % p
+			}
+		}
+		if rank++; rank == len(rows) {
+			break
+		}
+	}
+	return rank
+}
