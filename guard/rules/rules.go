@@ -158,14 +158,18 @@ func (l Limits) Weigh(groups []tally.Group, stat *plan.Node, at int, counted boo
 // a small number of participants with or without a value so that it is known to be
 // small: the hidden sum is of values in the range that they have.
 func (l Limits) cramped(groups []tally.Group, line []int, total, at int, counted bool) bool {
-	all := &groups[total].Values[at]
+	all, left := &groups[total].Values[at], groups[total].All.Participants
 	boxes := make([]weight, len(line))
 	for k, i := range line {
 		v, n := &groups[i].Values[at], groups[i].All.Participants
+		left -= n
 		boxes[k] = weight{0, n, min(0, all.Low.Value), all.High.Value}
 		if v.Known.Participants >= l.Means {
 			boxes[k] = weight{l.Means, n, v.Mean(), v.Mean()}
 		}
+	}
+	if left != 0 {
+		return false // some are in several groups: the means do not add up
 	}
 	possible := func(k int, least, most int64) bool {
 		was := boxes[k]
