@@ -120,7 +120,7 @@ func (c *kernelCommand) Run(ctx context.Context) error {
 		if err != nil {
 			return nil, err
 		}
-		return openSession(conf)
+		return openSession(conf, false)
 	}, opts...)
 }
 
@@ -171,14 +171,11 @@ func (c *runCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return exit{exitUsage, err}
 	}
-	s, err := openSession(conf)
+	s, err := openSession(conf, true)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	if here, ok := s.(*session); ok {
-		here.batch = true
-	}
 	run := batch{session: s}
 	if c.Show {
 		run.show = os.Stdout

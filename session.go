@@ -536,10 +536,12 @@ func newKey(path string) (ed25519.PrivateKey, error) {
 //	key  = "nZ0i5Vw…="
 //
 // Where the session lives in a vault, which has a configuration like this, the
-// researchers' own says only which vault and which tier:
+// researchers' own says only which vault and which tier, and what they confirm in
+// batch; conduct in the vault's configuration confirms nothing for anybody:
 //
-//	vault = "/run/weir/vault.sock"
-//	tier  = "registered"
+//	vault   = "/run/weir/vault.sock"
+//	tier    = "registered"
+//	conduct = "1"                                      # may be left out
 //
 // A key that is not one of these, and a file without one of the others, is an error.
 type config struct {
@@ -641,8 +643,8 @@ func parseConfig(text []byte) (c config, err error) {
 func (c *config) check() error {
 	needed := map[string]string{"repository": c.Repository, "ledger": c.Ledger, "key": c.Key}
 	if c.Vault != "" {
-		if c.Repository+c.Ledger+c.Key+c.Policy+c.Conduct+c.Workspace+c.Purpose != "" || len(c.Snapshots)+len(c.Access) > 0 {
-			return errors.New("with a vault, the vault's own configuration names everything but vault and tier; remove the rest here")
+		if c.Repository+c.Ledger+c.Key+c.Policy+c.Workspace+c.Purpose != "" || len(c.Snapshots)+len(c.Access) > 0 {
+			return errors.New("with a vault, the vault's own configuration names everything but vault, tier and conduct; remove the rest here")
 		}
 		needed = map[string]string{"vault": c.Vault}
 	}
@@ -657,12 +659,12 @@ func (c *config) check() error {
 		}
 	}
 	switch {
-	case c.Vault != "" && c.Tier.Valid():
-		return nil
 	case !c.Tier.Valid():
 		return fmt.Errorf("tier = %q: it must be public, registered or controlled", c.Tier)
 	case c.Conduct != "" && c.Conduct != access.Version:
 		return fmt.Errorf("conduct = %q: the code of conduct is of version %s; read it with %%conduct in a notebook", c.Conduct, access.Version)
+	case c.Vault != "":
+		return nil
 	}
 	return c.workspace().Valid(c.Tier)
 }

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"sync"
 	"syscall"
 	"time"
 
@@ -23,6 +24,7 @@ import (
 	"weir/datasets/access"
 	"weir/datasets/store"
 	"weir/guard/ledger"
+	"weir/install"
 	"weir/kernel"
 	"weir/kernel/vault"
 	"weir/notebooks/nbformat"
@@ -112,39 +114,70 @@ func (c vaultConfig) access(p vault.Peer, g vault.Greeting) (vault.Grant, error)
 			return vault.Grant{Arguments: []string{"--config", r.Config}, Sessions: r.Sessions}, nil
 		}
 	}
-	return vault.Grant{}, fmt.Errorf("you have no access to the tier %q: ask the administrator", g.Tier)
+	return vault.Grant{}, errors.New("you have no access to this tier: ask the administrator")
 }
 
-// check says whether data, key and ledger can be used as they are.
-func (c vaultConfig) check() error {
-	var all error
-	for _, r := range c.Access {
+// health says whether data, keys and ledgers can be used as they are. The first
+// check reads the ledgers whole; each later one the entries since, and notices a
+// ledger that became shorter, or that cannot be written. A change further back is
+// found by the next session, by weir ledger verify, and by the next start.
+type health struct {
+	mu      sync.Mutex
+	rules   []accessRule
+	ledgers map[string]*ledger.Reader // by path
+}
+
+func (h *health) check() (all error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, r := range h.rules {
 		_, err := signingKey(r.conf.Key)
-		all = errors.Join(all, err)
-		if _, err := store.Open(r.conf.Repository); err != nil {
-			all = errors.Join(all, err)
-		}
-		if _, err := ledger.Read(r.conf.Ledger, func(ledger.Entry) error { return nil }); err != nil && !errors.Is(err, os.ErrNotExist) {
-			all = errors.Join(all, err)
-		}
+		_, err2 := store.Open(r.conf.Repository)
+		all = errors.Join(all, err, err2, h.ledger(r.conf.Ledger))
 	}
 	return all
 }
 
+func (h *health) ledger(path string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+	if errors.Is(err, os.ErrNotExist) && h.ledgers[path] == nil {
+		return nil // the first session begins it
+	}
+	if err != nil {
+		return fmt.Errorf("the ledger cannot be written: %w", err)
+	}
+	f.Close()
+	r := h.ledgers[path]
+	if r == nil {
+		r = &ledger.Reader{Path: path}
+	}
+	if _, err := r.Each(func(ledger.Entry) error { return nil }); err != nil {
+		return err
+	}
+	h.ledgers[path] = r
+	return nil
+}
+
 type vaultCommand struct {
+	Unit  bool          `name:"print-unit" help:"Print the service as systemd wants it, and do nothing else."`
 	File  string        `name:"vault-config" default:"/etc/weir/vault.toml" type:"path" help:"Configuration of the vault."`
 	Drain time.Duration `default:"5s" help:"How long to wait for sessions to end when the service is stopped; they go on by themselves."`
 }
 
 // Run serves until it is told to end.
 func (c *vaultCommand) Run(ctx context.Context) error {
+	if c.Unit {
+		_, err := os.Stdout.WriteString(install.VaultUnit)
+		return err
+	}
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
 	defer stop()
 	conf, err := readVaultConfig(c.File)
 	if err != nil {
 		return exit{exitUsage, err}
 	}
-	if err := conf.check(); err != nil {
+	healthy := &health{rules: conf.Access, ledgers: map[string]*ledger.Reader{}}
+	if err := healthy.check(); err != nil {
 		return exit{exitIntegrity, err}
 	}
 	binary, err := os.Executable()
@@ -153,7 +186,7 @@ func (c *vaultCommand) Run(ctx context.Context) error {
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	s := &vault.Server{
-		Binary: binary, Access: conf.access, Sessions: conf.Sessions, Memory: conf.Memory, Check: conf.check,
+		Binary: binary, Access: conf.access, Sessions: conf.Sessions, Memory: conf.Memory, Check: healthy.check,
 		Log: func(event, detail string) { log.Info(event, "detail", detail) },
 	}
 	l, err := vault.Listen(conf.Socket)
@@ -176,8 +209,9 @@ func (c *vaultCommand) Run(ctx context.Context) error {
 }
 
 type vaultedCommand struct {
-	Ask  string `required:"" help:"What the peer asked for."`
-	Peer int    `required:"" help:"Who the peer is, as the system told the vault."`
+	Ask     string `required:"" help:"What the peer asked for."`
+	Peer    int    `required:"" help:"Who the peer is, as the system told the vault."`
+	Conduct string `help:"Version of the code of conduct that the peer's configuration confirms in batch."`
 }
 
 // Run serves one connection.
@@ -190,6 +224,7 @@ func (c *vaultedCommand) Run() error {
 	if err != nil {
 		return err
 	}
+	conf.Conduct = c.Conduct // a person confirms; the vault's configuration is nobody's
 	conn, err := vault.Accepted()
 	if err != nil {
 		return err
@@ -203,7 +238,7 @@ func (c *vaultedCommand) Run() error {
 		return err
 	}
 	who := access.Of(c.Peer)
-	s.peer = &who
+	s.peer, s.batch = &who, c.Conduct != ""
 	return errors.Join(kernel.ServeExecutor(conn, measured{s, os.NewFile(vault.MetricsFD, "metrics")}), s.Close())
 }
 
@@ -228,14 +263,22 @@ func (m measured) Execute(ctx context.Context, req kernel.Request, pub kernel.Pu
 	return o
 }
 
-// openSession opens the configuration's session: here, or in its vault.
-func openSession(conf config) (kernel.Executor, error) {
+// openSession opens the configuration's session: here, or in its vault. In batch
+// nobody is there to be asked.
+func openSession(conf config, batch bool) (kernel.Executor, error) {
 	if conf.Vault == "" {
-		return newSession(conf)
+		s, err := newSession(conf)
+		if err != nil {
+			return nil, err
+		}
+		s.batch = batch
+		return s, nil
 	}
-	return kernel.NewMessenger(func() (io.ReadWriteCloser, error) {
-		return vault.Dial(conf.Vault, "session", string(conf.Tier))
-	}, door{newDoor()})
+	g := vault.Greeting{Ask: "session", Tier: string(conf.Tier)}
+	if batch {
+		g.Conduct = conf.Conduct
+	}
+	return kernel.NewMessenger(func() (io.ReadWriteCloser, error) { return vault.Dial(conf.Vault, g) }, door{newDoor()})
 }
 
 // order is a request for a notebook to be verified or released, and its answer.
@@ -291,13 +334,15 @@ func answerOnce(conn io.ReadWriter, c own, ask string) error {
 type vaulted struct{ config config }
 
 func (v vaulted) order(ask string, o order) (d delivery, err error) {
-	conn, err := vault.Dial(v.config.Vault, ask, string(v.config.Tier))
+	conn, err := vault.Dial(v.config.Vault, vault.Greeting{Ask: ask, Tier: string(v.config.Tier)})
 	if err != nil {
 		return d, err
 	}
 	defer conn.Close()
-	if err := json.NewEncoder(conn).Encode(o); err != nil {
-		return d, err
+	if ask != "public" { // of which there is nothing to say
+		if err := json.NewEncoder(conn).Encode(o); err != nil {
+			return d, err
+		}
 	}
 	if err := json.NewDecoder(conn).Decode(&d); err != nil {
 		return d, fmt.Errorf("the vault did not answer: %w", err)

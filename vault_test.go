@@ -30,6 +30,7 @@ const (
 	bobUID    = 61103
 	malletUID = 61104
 	carolUID  = 61105 // may connect, and is not of the workspace
+	daveUID   = 61106 // of the workspace, and has confirmed nothing
 )
 
 // service is a vault that runs under a uid of its own.
@@ -43,7 +44,7 @@ type service struct {
 func startVault(t *testing.T) *service {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("only root can become other users")
+		outsider(t, "root, who can become other users,", "")
 	}
 	dir, err := os.MkdirTemp("/tmp", "weir-vault")
 	if err != nil {
@@ -56,10 +57,10 @@ func startVault(t *testing.T) *service {
 		t.Fatal(err)
 	}
 	text := fmt.Sprintf("repository = %q\ntier = \"registered\"\nledger = %q\nkey = %q\n", repository, dir+"/secret/ledger", dir+"/secret/key.pem")
-	text += fmt.Sprintf("conduct = %q\nworkspace = \"w\"\npurpose = \"to test\"\n[[access]]\nusers = [\"%d\", \"%d\", \"0\"]\ntiers = [\"registered\"]\n", access.Version, aliceUID, bobUID)
+	text += fmt.Sprintf("conduct = %q\nworkspace = \"w\"\npurpose = \"to test\"\n[[access]]\nusers = [\"%d\", \"%d\", \"%d\", \"0\"]\ntiers = [\"registered\"]\n", access.Version, aliceUID, bobUID, daveUID)
 	put(t, dir+"/registered.toml", text, 0o644)
-	put(t, s.config, fmt.Sprintf("socket = %q\nmetrics = %q\nsessions = 3\n[[access]]\nusers = [\"%d\", \"%d\", \"%d\", \"0\"]\nconfig = %q\nsessions = 2\n",
-		s.socket, s.metrics, aliceUID, bobUID, carolUID, dir+"/registered.toml"), 0o644)
+	put(t, s.config, fmt.Sprintf("socket = %q\nmetrics = %q\nsessions = 3\n[[access]]\nusers = [\"%d\", \"%d\", \"%d\", \"%d\", \"0\"]\nconfig = %q\nsessions = 2\n",
+		s.socket, s.metrics, aliceUID, bobUID, carolUID, daveUID, dir+"/registered.toml"), 0o644)
 	put(t, dir+"/researcher.toml", fmt.Sprintf("vault = %q\ntier = \"registered\"\n", s.socket), 0o644)
 	for _, d := range []string{dir + "/secret", dir + "/run", dir + "/cache"} {
 		if err := os.MkdirAll(d, 0o755); err != nil {
@@ -284,6 +285,31 @@ func TestVault(t *testing.T) {
 			t.Errorf("who is on the vault's list and not on the workspace's opens it: %+v", o)
 		}
 	})
+	t.Run("in batch the researcher's configuration confirms the code of conduct", func(t *testing.T) {
+		d := s.desk(t, daveUID, `cdr := ds.Open("synthetic")`, `cdr.Everyone().By(cdr.SexAtBirth()).Count()`)
+		if out, code := s.run(t, daveUID, "run", "-q", d+"/in.ipynb", "-o", d+"/out.ipynb"); code == 0 || !strings.Contains(out, "%conduct") {
+			t.Errorf("without a confirmation: %d %s", code, out)
+		}
+		put(t, d+"/batch.toml", fmt.Sprintf("vault = %q\ntier = \"registered\"\nconduct = %q\n", s.socket, access.Version), 0o644)
+		for range 2 { // the second time it is confirmed
+			if out, code := s.run(t, daveUID, "--config", d+"/batch.toml", "run", "-q", d+"/in.ipynb", "-o", d+"/out.ipynb"); code != 0 || !strings.Contains(out, "released: 1") {
+				t.Fatal(code, out, s.log)
+			}
+		}
+		var confirmed []string
+		if _, err := ledger.Read(s.dir+"/secret/ledger", func(e ledger.Entry) error {
+			if e.Kind == ledger.Conduct && strings.Contains(string(e.Body), fmt.Sprintf("uid %d", daveUID)) {
+				confirmed = append(confirmed, string(e.Body))
+			}
+			return nil
+		}); err != nil || len(confirmed) != 1 || !strings.Contains(confirmed[0], `"batch":true`) {
+			t.Error(confirmed, err)
+		}
+		put(t, d+"/batch.toml", fmt.Sprintf("vault = %q\ntier = \"registered\"\nconduct = \"0\"\n", s.socket), 0o644)
+		if out, code := s.run(t, daveUID, "--config", d+"/batch.toml", "run", "-q", d+"/in.ipynb", "-o", d+"/out.ipynb"); code != exitUsage {
+			t.Errorf("another version of the code: %d %s", code, out)
+		}
+	})
 	t.Run("metrics tell of no participant and no researcher", func(t *testing.T) {
 		text := s.get("/metrics")
 		if !strings.Contains(text, "weir_vault_cells_total{outcome=\"done\"}") || !strings.Contains(text, "weir_vault_refused_total") {
@@ -313,7 +339,7 @@ func (h *heard) Page(kernel.Data)                {}
 const relayVariable = "WEIR_TEST_RELAY"
 
 func relay() {
-	conn, err := vault.Dial(os.Getenv(relayVariable), "session", "registered")
+	conn, err := vault.Dial(os.Getenv(relayVariable), vault.Greeting{Ask: "session", Tier: "registered"})
 	if err != nil {
 		fmt.Println(err)
 		os.Exit(1)
@@ -507,4 +533,54 @@ func pipe() (near, far half) {
 	r1, w1 := io.Pipe()
 	r2, w2 := io.Pipe()
 	return half{r1, w2}, half{r2, w1}
+}
+
+// Later checks of the vault's health read what is new, and notice a ledger that
+// another program cut, changed at its end or made unreadable.
+func TestHealth(t *testing.T) {
+	dir := t.TempDir()
+	path := dir + "/ledger"
+	rule := accessRule{conf: config{Ledger: path, Key: dir + "/key.pem", Repository: home(t) + "/data/weir/repositories/synthetic"}}
+	h := &health{rules: []accessRule{rule}, ledgers: map[string]*ledger.Reader{}}
+	healthy := func(when string) {
+		t.Helper()
+		if err := h.check(); err != nil {
+			t.Errorf("%s: %v", when, err)
+		}
+	}
+	healthy("before the first entry")
+	l, err := ledger.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for range 3 {
+		if _, err := l.Append(ledger.Access, map[string]int{"a": 1}); err != nil {
+			t.Fatal(err)
+		}
+		healthy("as the ledger grows")
+	}
+	whole := readFile(t, path)
+	for name, now := range map[string][]byte{
+		"a ledger that was cut":         whole[:len(whole)/2],
+		"an entry that was not chained": append(bytes.Clone(whole), whole[:bytes.IndexByte(whole, '\n')+1]...),
+	} {
+		put(t, path, string(now), 0o600)
+		if err := h.check(); err == nil {
+			t.Error(name, "is called healthy")
+		}
+		put(t, path, string(whole), 0o600)
+		healthy("when it is put back")
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.check(); err == nil {
+		t.Error("a ledger that is gone is called healthy")
+	}
+	put(t, path, string(whole), 0o600)
+	put(t, rule.conf.Key, "no key", 0o600)
+	if err := h.check(); err == nil {
+		t.Error("a damaged key is called healthy")
+	}
 }

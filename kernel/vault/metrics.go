@@ -54,7 +54,7 @@ func (m *metrics) cell(outcome string, seconds float64) bool {
 	for _, o := range outcomes {
 		known = known || o == outcome
 	}
-	if !known || seconds < 0 {
+	if !known || !(seconds >= 0 && seconds < 1e9) { // NaN is neither
 		return false
 	}
 	m.mu.Lock()

@@ -12,8 +12,12 @@
 //
 // The peer writes one line, and gets one back:
 //
-//	{"weir":1,"ask":"session","tier":"registered"}
+//	{"weir":1,"ask":"session","tier":"registered","conduct":"1"}
 //	{"ok":true}                         or {"ok":false,"why":"…"}
+//
+// conduct is there only in batch: the version of the code of conduct that the
+// researcher's configuration confirms. A member that the line does not have, one that
+// stands twice, and anything behind the object is refused.
 //
 // What follows is between the peer and the process: after "session" the protocol
 // of kernel.ServeExecutor; after "verify" and "release" one line each way.
@@ -27,6 +31,7 @@ package vault
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -36,6 +41,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"sync"
 	"syscall"
@@ -66,16 +72,30 @@ type Server struct {
 
 	mu      sync.Mutex
 	peers   map[int]int // sessions by uid
+	waiting map[int]int // connections by uid that have not greeted yet
 	metrics metrics
 	work    sync.WaitGroup
 }
 
 // Greeting is a peer's first line.
 type Greeting struct {
-	Weir int    `json:"weir"`
-	Ask  string `json:"ask"` // session, verify, release or public
-	Tier string `json:"tier"`
+	Weir    int    `json:"weir"` // 1
+	Ask     string `json:"ask"`  // session, verify, release or public
+	Tier    string `json:"tier"`
+	Conduct string `json:"conduct,omitempty"`
 }
+
+// parseGreeting is strict: only what Dial writes reads back to the same bytes.
+func parseGreeting(line []byte) (g Greeting, err error) {
+	err = json.Unmarshal(line, &g)
+	if again, _ := json.Marshal(g); err != nil || !bytes.Equal(again, line) || g.Weir != 1 || !asks[g.Ask] || !plain.MatchString(g.Conduct) {
+		return Greeting{}, refusal("the greeting is of another version of weir")
+	}
+	return g, nil
+}
+
+// plain is what may follow an option on a command line.
+var plain = regexp.MustCompile(`^[0-9.]{0,16}$`)
 
 // Welcome is the answer to it.
 type Welcome struct {
@@ -92,7 +112,10 @@ const (
 	MetricsFD    = 4
 )
 
-const maxGreeting = 1 << 12
+const (
+	maxGreeting = 1 << 12
+	maxWaiting  = 16 // connections of one peer that have not greeted
+)
 
 // greetingTime is how long a peer may take to say what it wants.
 const greetingTime = 10 * time.Second
@@ -142,6 +165,10 @@ func (s *Server) Serve(ctx context.Context, l *net.UnixListener) error {
 		if ctx.Err() != nil {
 			return nil
 		}
+		if errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) || errors.Is(err, unix.ECONNABORTED) {
+			time.Sleep(100 * time.Millisecond) // until others have gone
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -168,12 +195,17 @@ func (s *Server) Drain(ctx context.Context) int {
 
 func (s *Server) take(conn *net.UnixConn) {
 	defer conn.Close()
-	p, g, grant, err := s.greet(conn)
+	p, err := peerOf(conn)
+	var g Greeting
+	var grant Grant
+	if err == nil {
+		g, grant, err = s.greet(conn, p)
+	}
 	if err == nil {
 		err = s.enter(p, grant)
 	}
 	if err != nil {
-		s.refuse(conn, err)
+		s.refuse(conn, p, err)
 		return
 	}
 	defer s.leave(p)
@@ -187,35 +219,53 @@ type refusal string
 
 func (r refusal) Error() string { return string(r) }
 
-func (s *Server) refuse(conn *net.UnixConn, err error) {
+func (s *Server) refuse(conn *net.UnixConn, p Peer, err error) {
 	why := "the vault cannot serve you now: tell the administrator"
 	var r refusal
 	if errors.As(err, &r) {
 		why = string(r)
 	}
 	s.metrics.refused()
-	s.Log("refused", err.Error())
+	s.Log("refused", fmt.Sprintf("uid %d: %v", p.UID, err))
 	b, _ := json.Marshal(Welcome{Why: why})
 	conn.SetWriteDeadline(time.Now().Add(greetingTime))
 	conn.Write(append(b, '\n'))
 }
 
-func (s *Server) greet(conn *net.UnixConn) (p Peer, g Greeting, grant Grant, err error) {
-	if p, err = peerOf(conn); err != nil {
-		return p, g, grant, err
+func (s *Server) greet(conn *net.UnixConn, p Peer) (g Greeting, grant Grant, err error) {
+	if !s.wait(p, 1) {
+		return g, grant, refusal("you have too many connections that say nothing")
 	}
+	defer s.wait(p, -1)
 	conn.SetDeadline(time.Now().Add(greetingTime))
 	line, err := readGreeting(conn)
 	if err != nil {
-		return p, g, grant, err
+		return g, grant, err
 	}
-	if json.Unmarshal(line, &g) != nil || g.Weir != 1 || !asks[g.Ask] {
-		return p, g, grant, refusal("the greeting is of another version of weir")
+	if g, err = parseGreeting(line); err != nil {
+		return g, grant, err
 	}
 	if grant, err = s.Access(p, g); err != nil {
-		return p, g, grant, refusal(err.Error())
+		return g, grant, refusal(err.Error())
 	}
-	return p, g, grant, conn.SetDeadline(time.Time{})
+	return g, grant, conn.SetDeadline(time.Time{})
+}
+
+// wait counts the connections of a peer that have not greeted, so that one cannot
+// use up what all of them need.
+func (s *Server) wait(p Peer, n int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.waiting == nil {
+		s.waiting = map[int]int{}
+	}
+	if n > 0 && s.waiting[p.UID] >= maxWaiting {
+		return false
+	}
+	if s.waiting[p.UID] += n; s.waiting[p.UID] == 0 {
+		delete(s.waiting, p.UID)
+	}
+	return true
 }
 
 // readGreeting takes not an octet more than the line: the rest is the process's.
@@ -290,7 +340,7 @@ func (s *Server) run(conn *net.UnixConn, p Peer, g Greeting, grant Grant) error 
 	if err != nil {
 		return errors.Join(err, file.Close())
 	}
-	c := exec.Command(s.Binary, append([]string{"vault-session", "--ask", g.Ask, "--peer", strconv.Itoa(p.UID)}, grant.Arguments...)...)
+	c := exec.Command(s.Binary, append([]string{"vault-session", "--ask", g.Ask, "--peer", strconv.Itoa(p.UID), "--conduct=" + g.Conduct}, grant.Arguments...)...)
 	c.ExtraFiles = []*os.File{file, write}
 	c.Env = []string{"HOME=/nonexistent", "PATH=/usr/bin:/bin"}
 	if d := os.Getenv("XDG_CACHE_HOME"); d != "" {
@@ -321,22 +371,24 @@ type conn struct {
 func (c conn) Read(p []byte) (int, error) { return c.in.Read(p) }
 
 // Dial greets the vault at a socket.
-func Dial(socket, ask, tier string) (io.ReadWriteCloser, error) {
+func Dial(socket string, g Greeting) (io.ReadWriteCloser, error) {
 	c, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: socket, Net: "unix"})
 	if err != nil {
 		return nil, fmt.Errorf("the vault at %s cannot be reached: %w; tell the administrator", socket, err)
 	}
-	b, err := json.Marshal(Greeting{1, ask, tier})
-	if err == nil {
-		_, err = c.Write(append(b, '\n'))
+	g.Weir = 1
+	b, err := json.Marshal(g)
+	if err != nil {
+		return nil, errors.Join(err, c.Close())
 	}
+	_, unsent := c.Write(append(b, '\n')) // who is refused at once may not get to say it, and is told why
 	out := conn{c, bufio.NewReaderSize(c, 1<<16)}
 	var w Welcome
+	line, err := readGreeting(out)
 	if err == nil {
-		var line []byte
-		if line, err = readGreeting(out); err == nil {
-			err = json.Unmarshal(line, &w)
-		}
+		err = json.Unmarshal(line, &w)
+	} else {
+		err = errors.Join(err, unsent)
 	}
 	if err == nil && !w.OK {
 		err = errors.New("the vault refuses: " + w.Why)
