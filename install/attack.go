@@ -7,11 +7,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -30,15 +30,16 @@ type Target struct {
 // attacker sends the requests.
 type attacker struct {
 	Target
-	client *http.Client
-	mark   string // stands in the files, and nowhere else
+	client  *http.Client
+	mark    string   // stands in the files, and nowhere else
+	planted *os.Root // the directory of the marked files, nil without Root
 	Diagnosis
 }
 
 // Attack tries the ways out of a running server with live requests.
 func Attack(ctx context.Context, t Target) (Diagnosis, error) {
 	t.URL = strings.TrimSuffix(t.URL, "/")
-	a := &attacker{Target: t, client: &http.Client{Timeout: 30 * time.Second}, mark: "weir-doctor-" + rand.Text()}
+	a := &attacker{Target: t, client: &http.Client{Timeout: 30 * time.Second, CheckRedirect: stay}, mark: "weir-doctor-" + rand.Text()}
 	if status, _, _ := a.ask(ctx, "GET", "/api/status", nil); status != http.StatusOK {
 		return a.Diagnosis, fmt.Errorf("doctor: %s does not let in who has this token (status %d)", t.URL, status)
 	}
@@ -53,6 +54,9 @@ func Attack(ctx context.Context, t Target) (Diagnosis, error) {
 	a.page(ctx)
 	return a.Diagnosis, nil
 }
+
+// stay keeps the client from following to where somebody logs in.
+func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // ask returns the status and body of an answer, 0 when there is none.
 func (a *attacker) ask(ctx context.Context, method, path string, body any) (int, string, http.Header) {
@@ -89,20 +93,24 @@ func (a *attacker) plant() (remove func(), err error) {
 	if a.Root == "" {
 		return remove, nil
 	}
-	dir := filepath.Join(a.Root, a.mark)
-	remove = func() { os.RemoveAll(dir) }
-	if err := os.Mkdir(dir, 0o777); err != nil {
-		return func() {}, err
+	// The root may be a researcher's, who could put a link in the way of root.
+	root, err := os.OpenRoot(a.Root)
+	if err != nil {
+		return remove, err
 	}
-	if err := os.Chmod(dir, 0o777); err != nil { // the researcher's server writes here, too
+	remove = func() { root.RemoveAll(a.mark); root.Close() }
+	if err := root.Mkdir(a.mark, 0o777); err != nil {
+		return remove, err
+	}
+	if a.planted, err = root.OpenRoot(a.mark); err != nil {
+		return remove, err
+	}
+	if err := a.planted.Chmod(".", 0o777); err != nil { // the researcher's server writes here, too
 		return remove, err
 	}
 	notebook := fmt.Sprintf(`{"cells":[{"cell_type":"code","execution_count":1,"id":"a","metadata":{},"source":"","outputs":[{"output_type":"stream","name":"stdout","text":%q}]}],"metadata":{},"nbformat":4,"nbformat_minor":5}`, a.mark)
 	for name, text := range map[string]string{"data.csv": "id,value\n" + a.mark + ",1\n", "more.csv": a.mark, "old.ipynb": notebook} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
-			return remove, err
-		}
-		if err := os.Chmod(filepath.Join(dir, name), 0o666); err != nil {
+		if err := errors.Join(a.planted.WriteFile(name, []byte(text), 0o644), a.planted.Chmod(name, 0o666)); err != nil {
 			return remove, err
 		}
 	}
@@ -141,7 +149,7 @@ func (a *attacker) routes(ctx context.Context) {
 		a.refused(ctx, r.path, r.method, r.route, r.body)
 	}
 	status, _, _ := a.send(ctx, "GET", "/api/contents", nil, "")
-	if status == http.StatusForbidden || status == http.StatusUnauthorized {
+	if slices.Contains([]int{http.StatusForbidden, http.StatusUnauthorized, http.StatusFound}, status) { // a hub asks who it is
 		a.add("without a token", Enforced, "nobody gets in (%d)", status)
 	} else {
 		a.add("without a token", Open, "GET /api/contents answers %d", status)
@@ -195,7 +203,7 @@ func (a *attacker) withoutMark(ctx context.Context, path, route string) {
 }
 
 func (a *attacker) hash(ctx context.Context, path, route, file string) {
-	content, err := os.ReadFile(filepath.Join(a.Root, a.mark, file))
+	content, err := a.planted.ReadFile(file)
 	sum := sha256.Sum256(content)
 	_, text, _ := a.ask(ctx, "GET", "/api/contents"+route+"?content=0&hash=1", nil)
 	if err != nil || strings.Contains(text, hex.EncodeToString(sum[:])) {

@@ -135,8 +135,10 @@ func (d *Diagnosis) files(p place, r *receipt) {
 			bad = append(bad, name+" is missing: weir install --lockdown --force")
 		}
 	}
-	if info, err := os.Stat(filepath.Join(p.spec, launcher)); err == nil && info.Mode()&0o111 == 0 {
-		bad = append(bad, launcher+" cannot be run: chmod 755")
+	for _, name := range slices.Sorted(maps.Keys(launchers)) {
+		if info, err := os.Stat(filepath.Join(p.spec, name)); err == nil && info.Mode()&0o111 == 0 {
+			bad = append(bad, name+" cannot be run: chmod 755")
+		}
 	}
 	d.verdict("files", fmt.Sprintf("all %d are as they were installed", len(r.Files)), bad)
 }
@@ -276,7 +278,7 @@ func (d *Diagnosis) process(p place, s process, o DoctorOptions) {
 	var bad []string
 	for _, v := range Environment(p.spec) {
 		if got := s.environment[v[0]]; got != v[1] {
-			bad = append(bad, fmt.Sprintf("%s is not %s: start servers with %s, or set it in the spawner", v[0], v[1], launcher))
+			bad = append(bad, fmt.Sprintf("%s is not %s: start servers with a command of %s", v[0], v[1], filepath.Join(p.spec, "bin")))
 		}
 	}
 	for _, name := range []string{"PYTHONHOME", "PYTHONSTARTUP", "LD_PRELOAD", "LD_LIBRARY_PATH", "JUPYTER_PREFER_ENV_PATH", "JUPYTERLAB_DIR"} {

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// patient is a lockdown, what must stay secret, and a server's process.
-type patient struct {
+// lockedServer is a lockdown, what must stay secret, and a server's process.
+type lockedServer struct {
 	t         *testing.T
 	prefix    string
 	root      string // of the lockdown
@@ -20,10 +20,13 @@ type patient struct {
 	uid       int
 }
 
-func healthy(t *testing.T) *patient {
+func healthy(t *testing.T) *lockedServer {
 	t.Helper()
+	if os.Geteuid() != 0 && os.Getenv("WEIR_REQUIRE_ALL") != "" {
+		t.Fatal("root, who can make files of others, is not here")
+	}
 	if os.Geteuid() != 0 {
-		t.Skip("only root can make files of others")
+		t.Skip("root, who can make files of others, is not here")
 	}
 	prefix, err := os.MkdirTemp("/opt", "weir-doctor") // below directories that root alone can write to
 	if err != nil {
@@ -33,7 +36,7 @@ func healthy(t *testing.T) *patient {
 	if err := os.Chmod(prefix, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	p := &patient{t: t, prefix: prefix, variables: map[string]string{}, uid: 61102}
+	p := &lockedServer{t: t, prefix: prefix, variables: map[string]string{}, uid: 61102}
 	for _, name := range []string{"weir", "python3"} {
 		put(t, prefix+"/bin/"+name, "#!/bin/sh\n")
 		p.must(os.Chmod(prefix+"/bin/"+name, 0o755))
@@ -56,19 +59,19 @@ func healthy(t *testing.T) *patient {
 	return p
 }
 
-func (p *patient) must(err error) {
+func (p *lockedServer) must(err error) {
 	p.t.Helper()
 	if err != nil {
 		p.t.Fatal(err)
 	}
 }
 
-func (p *patient) overwrite(name, text string) {
+func (p *lockedServer) overwrite(name, text string) {
 	p.must(os.WriteFile(filepath.Join(p.root, name), []byte(text), 0o644))
 }
 
 // examined is what is open.
-func (p *patient) examined() string {
+func (p *lockedServer) examined() string {
 	p.t.Helper()
 	script := append([]string{"-c", "sleep 60; :", "server"}, p.arguments...)
 	c := exec.Command("/bin/sh", script...)
@@ -101,59 +104,61 @@ func (p *patient) examined() string {
 
 // planted are misconfigurations and what the doctor has to say of each.
 var planted = map[string]struct {
-	plant func(p *patient)
+	plant func(p *lockedServer)
 	says  string
 }{
-	"a changed server configuration": {func(p *patient) { p.overwrite("config/jupyter_server_config.json", "{}") }, "jupyter_server_config.json was changed"},
-	"a changed page configuration":   {func(p *patient) { p.overwrite("config/labconfig/page_config.json", "{}") }, "page_config.json was changed"},
-	"a changed module":               {func(p *patient) { p.overwrite("python/weir_lockdown/routes.py", "def close(app): pass") }, "routes.py was changed"},
-	"another public key":             {func(p *patient) { p.overwrite("public.pem", "other") }, "public.pem was changed"},
-	"a changed extension":            {func(p *patient) { p.overwrite("data/labextensions/weir-lockdown/static/remoteEntry.js", "") }, "remoteEntry.js was changed"},
-	"a missing module":               {func(p *patient) { p.must(os.Remove(p.root + "/python/weir_lockdown/judge.py")) }, "judge.py is missing"},
-	"another labextension":           {func(p *patient) { put(p.t, p.root+"/data/labextensions/evil/package.json", "{}") }, "evil/package.json was not installed"},
-	"another kernel":                 {func(p *patient) { put(p.t, p.root+"/data/kernels/python3/kernel.json", `{"argv":["python3"]}`) }, "python3 starts another program"},
-	"more configuration":             {func(p *patient) { put(p.t, p.root+"/config/jupyter_server_config.py", "c = 1") }, "jupyter_server_config.py was not installed"},
-	"a file that is a link now": {func(p *patient) {
+	"a changed server configuration": {func(p *lockedServer) { p.overwrite("config/jupyter_server_config.json", "{}") }, "jupyter_server_config.json was changed"},
+	"a changed page configuration":   {func(p *lockedServer) { p.overwrite("config/labconfig/page_config.json", "{}") }, "page_config.json was changed"},
+	"a changed module":               {func(p *lockedServer) { p.overwrite("python/weir_lockdown/routes.py", "def close(app): pass") }, "routes.py was changed"},
+	"another public key":             {func(p *lockedServer) { p.overwrite("public.pem", "other") }, "public.pem was changed"},
+	"a changed extension":            {func(p *lockedServer) { p.overwrite("data/labextensions/weir-lockdown/static/remoteEntry.js", "") }, "remoteEntry.js was changed"},
+	"a missing module":               {func(p *lockedServer) { p.must(os.Remove(p.root + "/python/weir_lockdown/judge.py")) }, "judge.py is missing"},
+	"another labextension":           {func(p *lockedServer) { put(p.t, p.root+"/data/labextensions/evil/package.json", "{}") }, "evil/package.json was not installed"},
+	"another kernel":                 {func(p *lockedServer) { put(p.t, p.root+"/data/kernels/python3/kernel.json", `{"argv":["python3"]}`) }, "python3 starts another program"},
+	"more configuration":             {func(p *lockedServer) { put(p.t, p.root+"/config/jupyter_server_config.py", "c = 1") }, "jupyter_server_config.py was not installed"},
+	"a file that is a link now": {func(p *lockedServer) {
 		p.must(os.Remove(p.root + "/public.pem"))
 		p.must(os.Symlink("/tmp/x", p.root+"/public.pem"))
 	}, "public.pem was changed"},
-	"a kernel that sets variables": {func(p *patient) {
+	"a kernel that sets variables": {func(p *lockedServer) {
 		p.overwrite("data/kernels/weir-registered/kernel.json", `{"argv":["`+p.prefix+`/bin/weir"],"env":{"KEY":"x"}}`)
 	}, "which every browser can read"},
-	"a kernel that cannot be read":       {func(p *patient) { p.overwrite("data/kernels/weir-registered/kernel.json", "{") }, "weir-registered cannot be read"},
-	"no kernel":                          {func(p *patient) { p.must(os.RemoveAll(p.root + "/data/kernels")) }, "kernels: there is none"},
-	"a launcher that cannot be run":      {func(p *patient) { p.must(os.Chmod(p.root+"/bin/weir-lab", 0o644)) }, "weir-lab cannot be run"},
-	"a file that others can write":       {func(p *patient) { p.must(os.Chmod(p.root+"/config/jupyter_server_config.json", 0o666)) }, "jupyter_server_config.json can be written to by others"},
-	"a directory that a group can write": {func(p *patient) { p.must(os.Chmod(p.root+"/python", 0o775)) }, "python can be written to by others"},
-	"a parent that others can write":     {func(p *patient) { p.must(os.Chmod(p.prefix, 0o777)) }, "can be written to by others"},
-	"a file of another owner":            {func(p *patient) { p.must(os.Chown(p.root+"/public.pem", 61102, 61102)) }, "public.pem belongs to uid 61102"},
-	"a directory of another owner":       {func(p *patient) { p.must(os.Chown(p.root+"/config", 61102, 61102)) }, "config belongs to uid 61102"},
-	"a parent of another owner":          {func(p *patient) { p.must(os.Chown(p.prefix+"/share", 61102, 61102)) }, "share belongs to uid 61102"},
-	"a receipt that others can write": {func(p *patient) {
+	"a kernel that cannot be read":       {func(p *lockedServer) { p.overwrite("data/kernels/weir-registered/kernel.json", "{") }, "weir-registered cannot be read"},
+	"no kernel":                          {func(p *lockedServer) { p.must(os.RemoveAll(p.root + "/data/kernels")) }, "kernels: there is none"},
+	"a launcher that cannot be run":      {func(p *lockedServer) { p.must(os.Chmod(p.root+"/bin/weir-lab", 0o644)) }, "weir-lab cannot be run"},
+	"a file that others can write":       {func(p *lockedServer) { p.must(os.Chmod(p.root+"/config/jupyter_server_config.json", 0o666)) }, "jupyter_server_config.json can be written to by others"},
+	"a directory that a group can write": {func(p *lockedServer) { p.must(os.Chmod(p.root+"/python", 0o775)) }, "python can be written to by others"},
+	"a parent that others can write":     {func(p *lockedServer) { p.must(os.Chmod(p.prefix, 0o777)) }, "can be written to by others"},
+	"a file of another owner":            {func(p *lockedServer) { p.must(os.Chown(p.root+"/public.pem", 61102, 61102)) }, "public.pem belongs to uid 61102"},
+	"a directory of another owner":       {func(p *lockedServer) { p.must(os.Chown(p.root+"/config", 61102, 61102)) }, "config belongs to uid 61102"},
+	"a parent of another owner":          {func(p *lockedServer) { p.must(os.Chown(p.prefix+"/share", 61102, 61102)) }, "share belongs to uid 61102"},
+	"a receipt that others can write": {func(p *lockedServer) {
 		p.must(os.Chmod(p.prefix+"/share/jupyter/weir/records/lockdown/receipt.json", 0o666))
 	}, "receipt.json can be written to by others"},
-	"a receipt that is gone":          {func(p *patient) { p.must(os.Remove(p.prefix + "/share/jupyter/weir/records/lockdown/receipt.json")) }, "there is no lockdown"},
-	"a receipt that is damaged":       {func(p *patient) { put(p.t, p.prefix+"/share/jupyter/weir/records/lockdown/receipt.json", "{") }, "receipt: install:"},
-	"a command that is gone":          {func(p *patient) { p.must(os.Remove(p.prefix + "/bin/weir")) }, "is not there"},
-	"a command that others can write": {func(p *patient) { p.must(os.Chmod(p.prefix+"/bin/weir", 0o777)) }, "bin/weir, can be written to by others"},
-	"a Python of another owner":       {func(p *patient) { p.must(os.Chown(p.prefix+"/bin/python3", 61102, 61102)) }, "bin/python3, belongs to uid 61102"},
-	"a key that others can read":      {func(p *patient) { p.must(os.Chmod(p.prefix+"/secret/key.pem", 0o644)) }, "can be read by others"},
-	"a key of the server's user":      {func(p *patient) { p.must(os.Chown(p.prefix+"/secret/key.pem", 61102, 61102)) }, "belongs to the server's user"},
-	"the user's configuration":        {func(p *patient) { delete(p.variables, "JUPYTER_CONFIG_DIR") }, "JUPYTER_CONFIG_DIR is not"},
-	"a directory before the configuration": {func(p *patient) {
+	"a receipt that is gone": {func(p *lockedServer) {
+		p.must(os.Remove(p.prefix + "/share/jupyter/weir/records/lockdown/receipt.json"))
+	}, "there is no lockdown"},
+	"a receipt that is damaged":       {func(p *lockedServer) { put(p.t, p.prefix+"/share/jupyter/weir/records/lockdown/receipt.json", "{") }, "receipt: install:"},
+	"a command that is gone":          {func(p *lockedServer) { p.must(os.Remove(p.prefix + "/bin/weir")) }, "is not there"},
+	"a command that others can write": {func(p *lockedServer) { p.must(os.Chmod(p.prefix+"/bin/weir", 0o777)) }, "bin/weir, can be written to by others"},
+	"a Python of another owner":       {func(p *lockedServer) { p.must(os.Chown(p.prefix+"/bin/python3", 61102, 61102)) }, "bin/python3, belongs to uid 61102"},
+	"a key that others can read":      {func(p *lockedServer) { p.must(os.Chmod(p.prefix+"/secret/key.pem", 0o644)) }, "can be read by others"},
+	"a key of the server's user":      {func(p *lockedServer) { p.must(os.Chown(p.prefix+"/secret/key.pem", 61102, 61102)) }, "belongs to the server's user"},
+	"the user's configuration":        {func(p *lockedServer) { delete(p.variables, "JUPYTER_CONFIG_DIR") }, "JUPYTER_CONFIG_DIR is not"},
+	"a directory before the configuration": {func(p *lockedServer) {
 		p.variables["JUPYTER_CONFIG_PATH"] = "/home/alice:" + p.variables["JUPYTER_CONFIG_PATH"]
 	}, "JUPYTER_CONFIG_PATH is not"},
-	"a user's data directory first":        {func(p *patient) { p.variables["JUPYTER_PATH"] = "/home/alice" }, "JUPYTER_PATH is not"},
-	"a user's modules first":               {func(p *patient) { p.variables["PYTHONPATH"] = "/home/alice:" + p.variables["PYTHONPATH"] }, "PYTHONPATH is not"},
-	"a user's site-packages":               {func(p *patient) { delete(p.variables, "PYTHONNOUSERSITE") }, "PYTHONNOUSERSITE is not"},
-	"a library put before others":          {func(p *patient) { p.variables["LD_PRELOAD"] = "/home/alice/x.so" }, "LD_PRELOAD is set"},
-	"a start-up file":                      {func(p *patient) { p.variables["PYTHONSTARTUP"] = "/home/alice/x.py" }, "PYTHONSTARTUP is set"},
-	"an option that overrides":             {func(p *patient) { p.arguments = append(p.arguments, "--ServerApp.contents_manager_class=x.Y") }, "contents_manager_class may override"},
-	"a configuration file as an option":    {func(p *patient) { p.arguments = append(p.arguments, "--config=/home/alice/x.py") }, "--config may override"},
-	"no token":                             {func(p *patient) { p.arguments = append(p.arguments, "--IdentityProvider.token=") }, "asks for no token"},
-	"all addresses":                        {func(p *patient) { p.arguments = append(p.arguments, "--ServerApp.ip=0.0.0.0") }, "listens on 0.0.0.0"},
-	"a server of root":                     {func(p *patient) { p.uid = 0 }, "it runs as root"},
-	"a root directory with the data in it": {func(p *patient) { p.arguments = append(p.arguments, "--ServerApp.root_dir="+p.prefix+"/secret") }, "its root directory"},
+	"a user's data directory first":        {func(p *lockedServer) { p.variables["JUPYTER_PATH"] = "/home/alice" }, "JUPYTER_PATH is not"},
+	"a user's modules first":               {func(p *lockedServer) { p.variables["PYTHONPATH"] = "/home/alice:" + p.variables["PYTHONPATH"] }, "PYTHONPATH is not"},
+	"a user's site-packages":               {func(p *lockedServer) { delete(p.variables, "PYTHONNOUSERSITE") }, "PYTHONNOUSERSITE is not"},
+	"a library put before others":          {func(p *lockedServer) { p.variables["LD_PRELOAD"] = "/home/alice/x.so" }, "LD_PRELOAD is set"},
+	"a start-up file":                      {func(p *lockedServer) { p.variables["PYTHONSTARTUP"] = "/home/alice/x.py" }, "PYTHONSTARTUP is set"},
+	"an option that overrides":             {func(p *lockedServer) { p.arguments = append(p.arguments, "--ServerApp.contents_manager_class=x.Y") }, "contents_manager_class may override"},
+	"a configuration file as an option":    {func(p *lockedServer) { p.arguments = append(p.arguments, "--config=/home/alice/x.py") }, "--config may override"},
+	"no token":                             {func(p *lockedServer) { p.arguments = append(p.arguments, "--IdentityProvider.token=") }, "asks for no token"},
+	"all addresses":                        {func(p *lockedServer) { p.arguments = append(p.arguments, "--ServerApp.ip=0.0.0.0") }, "listens on 0.0.0.0"},
+	"a server of root":                     {func(p *lockedServer) { p.uid = 0 }, "it runs as root"},
+	"a root directory with the data in it": {func(p *lockedServer) { p.arguments = append(p.arguments, "--ServerApp.root_dir="+p.prefix+"/secret") }, "its root directory"},
 }
 
 func TestDoctorFindsWhatIsPlanted(t *testing.T) {

@@ -42,15 +42,13 @@ const (
 	configDirectory = "config"
 	dataDirectory   = "data"
 	pythonDirectory = "python"
-	launcher        = "bin/weir-lab"
 	publicKeyFile   = "public.pem"
 	extensionName   = "weir-lockdown"
 )
 
 // PlanLockdown says what closing a Jupyter server would do: one directory with
 // kernels, server and page configuration, the server's module, the extension and
-// the command that starts it. Nothing outside of it is changed. See
-// ADMINISTRATORS.md for what has to be set where another program starts servers.
+// the commands that start servers. Nothing outside of it is changed.
 func PlanLockdown(o LockdownOptions) (*Actions, error) {
 	o.Options = o.withDefaults()
 	if err := o.checkLockdown(); err != nil {
@@ -60,22 +58,7 @@ func PlanLockdown(o LockdownOptions) (*Actions, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := look(p)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.unchanged(); err != nil && !o.Force {
-		return nil, err
-	}
-	if s.receipt == nil && s.replaced != nil {
-		return nil, fmt.Errorf("install: %s holds a directory whose receipt is gone; move it away first", p.replaced())
-	}
-	files, err := o.lockdownFiles(p.spec)
-	if err != nil {
-		return nil, err
-	}
-	a := &Actions{Spec: p.spec, Warnings: o.lockdownWarnings()}
-	return a, a.install(s, files)
+	return o.planInstallation(p, o.lockdownWarnings(), func() (map[string][]byte, error) { return o.lockdownFiles(p.spec) })
 }
 
 // PlanUnlock says what removing a lockdown would do.
@@ -125,10 +108,7 @@ func (o LockdownOptions) checkLockdown() error {
 }
 
 func (o LockdownOptions) lockdownWarnings() []string {
-	var w []string
-	if d := temporary(o.Binary); d != "" {
-		w = append(w, fmt.Sprintf("%s lies in %s, which is cleared from time to time; the kernel then no longer starts", o.Binary, d))
-	}
+	w := o.binaryWarnings()
 	if os.Geteuid() != 0 {
 		w = append(w, "you are not root: whoever owns these files can open what they close")
 	}
@@ -137,7 +117,8 @@ func (o LockdownOptions) lockdownWarnings() []string {
 
 // lockdownFiles are the names and contents below root.
 func (o LockdownOptions) lockdownFiles(root string) (map[string][]byte, error) {
-	files := map[string][]byte{publicKeyFile: o.PublicKey, launcher: o.launcher(root)}
+	files := map[string][]byte{publicKeyFile: o.PublicKey}
+	o.addLaunchers(files, root)
 	if err := o.addKernels(files); err != nil {
 		return nil, err
 	}

@@ -117,19 +117,32 @@ func (o LockdownOptions) settings(root string) map[string]any {
 	}
 }
 
-// launcher starts JupyterLab with these files alone. The user's own configuration
-// is not read: a file of it can hold Python.
-func (o LockdownOptions) launcher(root string) []byte {
-	var b strings.Builder
-	b.WriteString("#!/bin/sh\n# Starts JupyterLab closed to everything but weir. Written by weir install --lockdown.\nset -eu\n")
-	for _, v := range Environment(root) {
-		fmt.Fprintf(&b, "export %s=%s\n", v[0], quoted(v[1]))
+// launchers are the commands that start servers, each closed by the same files:
+// the module that it runs, and what it does before.
+var launchers = map[string]struct{ module, before string }{
+	"bin/weir-lab": {module: "jupyterlab"},
+	// A hub says where its users' files are, and its server stops when the folder is not there.
+	"bin/weir-singleuser": {module: "jupyterhub.singleuser", before: `: "${JUPYTERHUB_ROOT_DIR:=$HOME/notebooks}"` + "\n" +
+		"case $JUPYTERHUB_ROOT_DIR in '~/'*) JUPYTERHUB_ROOT_DIR=$HOME/${JUPYTERHUB_ROOT_DIR#'~/'} ;; esac\n" +
+		"export JUPYTERHUB_ROOT_DIR\n" + `mkdir -p "$JUPYTERHUB_ROOT_DIR"` + "\n"},
+	"bin/weir-gateway": {module: "kernel_gateway"},
+}
+
+// addLaunchers adds the commands. None reads the user's own configuration: a file
+// of it can hold Python.
+func (o LockdownOptions) addLaunchers(files map[string][]byte, root string) {
+	for name, l := range launchers {
+		var b strings.Builder
+		fmt.Fprintf(&b, "#!/bin/sh\n# Starts %s closed to everything but weir. Written by weir install --lockdown.\nset -eu\n", l.module)
+		for _, v := range Environment(root) {
+			fmt.Fprintf(&b, "export %s=%s\n", v[0], quoted(v[1]))
+		}
+		b.WriteString("unset JUPYTER_PREFER_ENV_PATH JUPYTER_NO_CONFIG PYTHONHOME PYTHONSTARTUP || true\n")
+		b.WriteString(`: "${JUPYTERLAB_SETTINGS_DIR:=$HOME/.jupyter/lab/user-settings}" "${JUPYTERLAB_WORKSPACES_DIR:=$HOME/.jupyter/lab/workspaces}"` + "\n")
+		b.WriteString("export JUPYTERLAB_SETTINGS_DIR JUPYTERLAB_WORKSPACES_DIR\n" + l.before)
+		fmt.Fprintf(&b, "exec %s -s -m %s \"$@\"\n", quoted(o.Python), l.module)
+		files[name] = []byte(b.String())
 	}
-	b.WriteString("unset JUPYTER_PREFER_ENV_PATH JUPYTER_NO_CONFIG PYTHONHOME PYTHONSTARTUP || true\n")
-	b.WriteString(`: "${JUPYTERLAB_SETTINGS_DIR:=$HOME/.jupyter/lab/user-settings}" "${JUPYTERLAB_WORKSPACES_DIR:=$HOME/.jupyter/lab/workspaces}"` + "\n")
-	b.WriteString("export JUPYTERLAB_SETTINGS_DIR JUPYTERLAB_WORKSPACES_DIR\n")
-	fmt.Fprintf(&b, "exec %s -s -m jupyterlab \"$@\"\n", quoted(o.Python))
-	return []byte(b.String())
 }
 
 // Environment is what a process that starts servers has to set for each of them,

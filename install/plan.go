@@ -21,6 +21,11 @@ func Plan(o Options) (*Actions, error) {
 	if err != nil {
 		return nil, err
 	}
+	return o.planInstallation(p, o.warnings(p), o.files)
+}
+
+// planInstallation says what putting files at a place would do.
+func (o Options) planInstallation(p place, warnings []string, files func() (map[string][]byte, error)) (*Actions, error) {
 	s, err := look(p)
 	if err != nil {
 		return nil, err
@@ -29,14 +34,14 @@ func Plan(o Options) (*Actions, error) {
 		return nil, err
 	}
 	if s.receipt == nil && s.replaced != nil {
-		return nil, fmt.Errorf("install: %s holds a spec whose receipt is gone; move it away first", p.replaced())
+		return nil, fmt.Errorf("install: %s holds a directory whose receipt is gone; move it away first", p.replaced())
 	}
-	files, err := o.files()
+	list, err := files()
 	if err != nil {
 		return nil, err
 	}
-	a := &Actions{Spec: p.spec, Warnings: o.warnings(p)}
-	return a, a.install(s, files)
+	a := &Actions{Spec: p.spec, Warnings: warnings}
+	return a, a.install(s, list)
 }
 
 func (a *Actions) install(s survey, files map[string][]byte) error {

@@ -14,17 +14,22 @@ func (o Options) warnings(p place) []string {
 	if o.Scope == User {
 		w = append(w, "--user is for development: whoever runs notebooks can change the kernelspec")
 	}
-	if d := temporary(o.Binary); d != "" {
-		w = append(w, fmt.Sprintf("%s lies in %s, which is cleared from time to time; the kernel then no longer starts", o.Binary, d))
-	}
-	if info, err := os.Stat(o.Binary); err == nil && info.Mode()&0o022 != 0 {
-		w = append(w, fmt.Sprintf("%s can be changed by others than its owner", o.Binary))
-	}
+	w = append(w, o.binaryWarnings()...)
 	if o.Scope == Prefix && !isPythonPrefix(o.Prefix) {
 		w = append(w, fmt.Sprintf("Jupyter looks into %s only when JUPYTER_PATH names it", p.data))
 	}
 	for _, spec := range o.shadows(p) {
 		w = append(w, fmt.Sprintf("%s is found first and hides this kernelspec", spec))
+	}
+	return w
+}
+
+func (o Options) binaryWarnings() (w []string) {
+	if d := temporary(o.Binary); d != "" {
+		w = append(w, fmt.Sprintf("%s lies in %s, which is cleared from time to time; the kernel then no longer starts", o.Binary, d))
+	}
+	if info, err := os.Stat(o.Binary); err == nil && info.Mode()&0o022 != 0 {
+		w = append(w, fmt.Sprintf("%s can be changed by others than its owner", o.Binary))
 	}
 	return w
 }
