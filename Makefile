@@ -3,6 +3,7 @@
 # make lab      JupyterLab with the kernel
 # make bench    the benchmarks: [LONG=1]
 # make extension  the bundle of the JupyterLab extension, from its source (npm)
+# make hub      the administrators' guide, followed, with JupyterHub and Kernel Gateway (npm, root)
 # make figures  the scoreboard: [ONLY=area] [LONG=1]
 
 export CGO_ENABLED = 0
@@ -20,7 +21,7 @@ ifneq ($(wildcard ../shared/data),)
 OUTSIDERS += WEIR_REQUIRE_ALL=1
 endif
 
-.PHONY: build demo test lab bench figures venv chromium check generate extension
+.PHONY: build demo test lab bench figures hub venv chromium check generate extension
 
 build:
 	go build -trimpath -ldflags="-s -w" -o $(WEIR) .
@@ -51,6 +52,15 @@ MEASURED = $(if $(ONLY),$$(grep -l 't.Run."$(ONLY)"' $$(find . -name 'figures*_t
 
 figures: build venv
 	@$(OUTSIDERS) LONG=$(LONG) go test -tags figures -count 1 -timeout 6h -v -run '^TestFigures$$$(if $(ONLY),/^$(ONLY)$$)' $(MEASURED) 2>&1 | .ci/scoreboard
+
+hub: build venv $(VENV)/hub/ready
+	$(OUTSIDERS) LONG=1 WEIR_JUPYTERHUB=$(abspath $(VENV))/hub go test -count 1 -timeout 20m -v -run '^TestGuide$$' .
+
+$(VENV)/hub/ready: .ci/requirements.txt .ci/hub.txt
+	python3 -m venv $(VENV)/hub
+	$(VENV)/hub/bin/python -m pip install --quiet --disable-pip-version-check -r .ci/requirements.txt -r .ci/hub.txt
+	cd $(VENV)/hub && npm install --silent --no-audit --no-fund configurable-http-proxy@5.3.0
+	@touch $@
 
 venv: $(VENV)/ready
 

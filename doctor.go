@@ -27,7 +27,7 @@ func (c *doctorCommand) Run(ctx context.Context) error {
 	if o.Binary, err = os.Executable(); err != nil {
 		return err
 	}
-	if conf, err := loadConfig(cli.Config); err == nil && conf.Vault == "" {
+	if conf, err := loadConfig(cli.Config); err == nil && conf.Vault == "" && !conf.synthetic {
 		o.Secrets = append(o.Secrets, conf.Repository, conf.Ledger, conf.Key)
 	}
 	d, err := install.Examine(o)

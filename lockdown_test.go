@@ -132,6 +132,45 @@ func TestLockdownInJupyterLab(t *testing.T) {
 	}
 }
 
+// TestGuide follows ADMINISTRATORS.md as a stranger would, on a machine of its own:
+// vault, lockdown, servers of several researchers, doctor. $WEIR_JUPYTERHUB names a
+// Python environment with JupyterHub and Kernel Gateway, and the hub's proxy (make
+// hub makes it): then they are set up and attacked, too.
+func TestGuide(t *testing.T) {
+	if os.Getenv("LONG") == "" {
+		t.Skip("LONG is not set")
+	}
+	if os.Geteuid() != 0 {
+		outsider(t, "root, who can make a machine,", "")
+	}
+	for what, right := range guide(t) {
+		if right != true {
+			t.Errorf("not so: %s, but\n%v", what, right)
+		}
+	}
+}
+
+// guide follows the guide and returns what was found: true, or what there was instead.
+func guide(t testing.TB) (found map[string]any) {
+	t.Helper()
+	interpreter, proxy, least := python(t), "", 15
+	if dir := os.Getenv("WEIR_JUPYTERHUB"); dir != "" {
+		interpreter, proxy, least = dir+"/bin/python", dir+"/node_modules/.bin/configurable-http-proxy", 35
+	}
+	here, err := filepath.Abs("install")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := exec.Command(here+"/outsiders/machine", interpreter, here+"/outsiders/guide.py", here+"/ADMINISTRATORS.md", filepath.Join(home(t), "bin/weir"), interpreter, proxy)
+	var errs strings.Builder
+	c.Stderr = &errs
+	out, err := c.Output()
+	if e := json.Unmarshal(out, &found); err != nil || e != nil || len(found) < least {
+		t.Fatalf("%v, %v, %d checks\n%s", err, e, len(found), errs.String())
+	}
+	return found
+}
+
 // jupyterServer starts a server and waits for it.
 func jupyterServer(t testing.TB, command []string, env ...string) (url, token, root string) {
 	t.Helper()

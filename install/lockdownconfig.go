@@ -96,8 +96,11 @@ func pageConfig() map[string]any {
 func gatewayConfig() map[string]any {
 	return map[string]any{
 		"KernelGatewayApp": map[string]any{
-			"kernel_spec_manager_class": "weir_lockdown.kernels.OwnKernels",
-			"list_kernels":              false,
+			"kernel_spec_manager_class":         "weir_lockdown.kernels.OwnKernels",
+			"kernel_manager_class":              "weir_lockdown.kernels.OwnKernelManager",
+			"kernel_websocket_connection_class": "weir_lockdown.kernels.JudgedMessages",
+			"api":                               "kernel_gateway.jupyter_websocket",
+			"list_kernels":                      false,
 		},
 		"MappingKernelManager": map[string]any{"buffer_offline_messages": false, "allowed_message_types": messageTypes},
 	}
@@ -125,7 +128,8 @@ var launchers = map[string]struct{ module, before string }{
 	"bin/weir-singleuser": {module: "jupyterhub.singleuser", before: `: "${JUPYTERHUB_ROOT_DIR:=$HOME/notebooks}"` + "\n" +
 		"case $JUPYTERHUB_ROOT_DIR in '~/'*) JUPYTERHUB_ROOT_DIR=$HOME/${JUPYTERHUB_ROOT_DIR#'~/'} ;; esac\n" +
 		"export JUPYTERHUB_ROOT_DIR\n" + `mkdir -p "$JUPYTERHUB_ROOT_DIR"` + "\n"},
-	"bin/weir-gateway": {module: "kernel_gateway"},
+	// A gateway without a token lets everybody in.
+	"bin/weir-gateway": {module: "kernel_gateway", before: `: "${KG_AUTH_TOKEN:?name the token that those who start kernels have to show}"` + "\n"},
 }
 
 // addLaunchers adds the commands. None reads the user's own configuration: a file
