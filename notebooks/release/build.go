@@ -33,13 +33,27 @@ func (d document) notebook() ([]byte, error) {
 		}
 		c.Count = p.count
 		for _, o := range p.outputs {
-			c.Outputs = append(c.Outputs, &nbformat.Output{Type: o.Type, Data: o.Data, Metadata: map[string]any{"weir": o.Metadata["weir"]}, Count: o.Count})
+			c.Outputs = append(c.Outputs, &nbformat.Output{Type: o.Type, Data: o.Data, Metadata: map[string]any{"weir": seal(o)}, Count: o.Count})
 		}
 		if p.leftOut > 0 {
 			c.Outputs = append(c.Outputs, &nbformat.Output{Type: nbformat.Stream, Name: "stderr", Text: leftOutText(p.leftOut) + "\n"})
 		}
 	}
 	return n.Encode()
+}
+
+// seal is an output's seal and nothing that stands beside it. A title is not signed:
+// it stays where the signed text has it.
+func seal(o *nbformat.Output) map[string]any {
+	about, _ := o.Metadata["weir"].(map[string]any)
+	kept := map[string]any{}
+	for _, name := range []string{"class", "statement", "signature", "title"} {
+		text, ok := about[name].(string)
+		if ok && (name != "title" || strings.Contains(o.Data["text/plain"], text)) {
+			kept[name] = text
+		}
+	}
+	return kept
 }
 
 // page begins an HTML page. Its policy lets nothing load or run.

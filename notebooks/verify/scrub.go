@@ -158,7 +158,7 @@ func Message(seals Seals, kind string, content map[string]any) error {
 		if err != nil {
 			return err
 		}
-		if sealOf(metadata).Class == classProgress {
+		if sealOf(metadata).Class == classProgress && (len(mime) == 0 || ownText(mime)) {
 			return nil // the kernel's own words, which hold a label and a share
 		}
 		_, _, err = Bundle(seals, mime, metadata)
