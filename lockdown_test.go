@@ -132,6 +132,63 @@ func TestLockdownInJupyterLab(t *testing.T) {
 	}
 }
 
+// tries says, for each path of the reference page in its order, how what tries it is
+// called in paths.py and ui.py. What nobody can close, or only a part of, says so.
+var tries = [][2]string{
+	{"`docmanager:download`", "File › Download"},
+	{"`filebrowser:download`", "files › context menu"},
+	{"`*:open-browser-tab`", "File › Open from URL"},
+	{"`notebook:export-to-format`", "palette › terminal, export, download"},
+	{"`notebook:copy-to-clipboard`", "output › Copy Output to Clipboard"},
+	{"`apputils:print`", "Ctrl+P with that output"},
+	{"`notebook:copy-cell`", "copy a cell with its outputs"},
+	{"native selection", "drag an unverified output out"},
+	{"save-as, duplicate", "save-as with another ending"},
+	{"CSV/HTML/PDF/image viewers", "open page.html"},
+	{"Vega", "open an old notebook: a chart's menu, Save as PNG"},
+	{"console, log console", "View › Log console, debugger"},
+	{"terminals", "POST /api/terminals"},
+	{"extension manager", "POST /lab/api/extensions (extension manager)"},
+	{"LSP, collaboration", "/lsp/status (other extensions' routes)"},
+	{"`GET /files/*`", "GET /files/data.csv"},
+	{"`GET /api/contents/*?content=1`", "GET /api/contents/data.csv?content=1"},
+	{"`?content=0&hash=1`", "?content=0&hash=1 of an old notebook"},
+	{"`/nbconvert/*`", "/nbconvert/html/simple.ipynb"},
+	{"`/kernelspecs/NAME/kernel.json`", "/kernelspecs/NAME/kernel.json"},
+	{"kernel WebSocket", "WebSocket: display_data, update_display_data without a seal"},
+	{"`.ipynb_checkpoints`", "restore a checkpoint, then GET"},
+	{"connection file", "a cell reads the kernel's connection file"},
+	{"beacons in HTML", "open an old notebook: a beacon in its HTML"},
+	{"links, `window.open`", "open an old notebook: a link that leads away"},
+	{"kernel's own network", "a cell opens a connection"},
+	{"filenames, cell ids", "partly: GET /api/contents/old.ipynb (outputs of another kernel)"},
+	{"screenshots", "nobody can close it"},
+}
+
+// Each path of the reference page is tried by one of the scripts.
+func TestEveryPathIsTried(t *testing.T) {
+	page, err := os.ReadFile("../shared/reference/jupyterlab-egress.md")
+	if err != nil {
+		outsider(t, "../shared/reference/jupyterlab-egress.md", "")
+	}
+	_, table, _ := strings.Cut(string(page), "| path | control | kind |\n|---|---|---|\n")
+	table, _, _ = strings.Cut(table, "\n\n")
+	rows := strings.Split(table, "\n")
+	if len(rows) != len(tries) {
+		t.Fatalf("the page has %d paths, of which %d are named here", len(rows), len(tries))
+	}
+	scripts := string(readFile(t, "install/outsiders/paths.py")) + string(readFile(t, "install/outsiders/ui.py"))
+	for i, row := range rows {
+		name := strings.TrimPrefix(tries[i][1], "partly: ")
+		if !strings.HasPrefix(row, "| "+tries[i][0]) {
+			t.Errorf("path %d is %s, not %s", i+1, row, tries[i][0])
+		}
+		if name != "nobody can close it" && !strings.Contains(scripts, `("`+name+`"`) {
+			t.Errorf("nothing tries %s: there is no %q", tries[i][0], name)
+		}
+	}
+}
+
 // TestGuide follows ADMINISTRATORS.md as a stranger would, on a machine of its own:
 // vault, lockdown, servers of several researchers, doctor. $WEIR_JUPYTERHUB names a
 // Python environment with JupyterHub and Kernel Gateway, and the hub's proxy (make

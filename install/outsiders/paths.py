@@ -153,6 +153,17 @@ SEALED = (f"from IPython.display import publish_display_data\npublish_display_da
           " metadata={'weir': {'class': 'release', 'statement': '{}', 'signature': 'AAAA'}})")
 
 
+def runs(python, go, told):
+    """What a cell does that reaches for what is beside the notebook."""
+    def probe(s):
+        locked = s.liar == "liar"
+        seen = talk(s, "weir-registered" if locked else "python3", execute(go(s) if locked else python(s)))
+        text = json.dumps([m["content"] for m in seen or [] if m["msg_type"] != "execute_input"])
+        done = told in text
+        return ("it does" if done else "it does not, and says why" if '"ename"' in text else "nothing came back"), done or '"ename"' not in text
+    return probe
+
+
 def debugs(s):
     seen = talk(s, s.liar, ("control", "debug_request", {"type": "request", "seq": 1, "command": "debugInfo", "arguments": {}}),
                 until=lambda m: m["msg_type"] == "debug_reply")
@@ -176,6 +187,8 @@ PATHS = [
     ("GET /api/contents/data.csv?type=notebook", carries("GET", "/api/contents/data.csv?type=notebook")),
     ("GET /api/contents/link.ipynb (a link to data)", carries("GET", "/api/contents/link.ipynb")),
     ("GET /api/contents/old.ipynb (outputs of another kernel)", carries("GET", "/api/contents/old.ipynb")),
+    ("GET /api/contents/hard.ipynb (a hard link to data)", carries("GET", "/api/contents/hard.ipynb")),
+    ("GET /files/out.csv with a slip that was made up", carries("GET", "/files/out.csv")),
     ("copy_from", copied),
     ("save-as with another ending", saved_as),
     ("PATCH data.csv → d2.ipynb, then GET", renamed),
@@ -205,6 +218,12 @@ PATHS = [
     ("WebSocket: a forged seal", speaks("liar", SEALED, ["display_data"])),
     ("WebSocket: comm messages", speaks("liar", COMM, ["comm_open", "comm_msg"])),
     ("WebSocket: debug_request", debugs),
+    ("a cell reads the kernel's connection file", runs(
+        lambda s: "from ipykernel import get_connection_file\nprint(open(get_connection_file()).read())",
+        lambda s: 'import "os"\nb, _ := os.ReadFile("/proc/self/cmdline")\nfmt.Println("signature_scheme", string(b))', "signature_scheme")),
+    ("a cell opens a connection", runs(
+        lambda s: f"import socket\nsocket.create_connection(('127.0.0.1', {s.port}))\nprint('it is ' + 'connected')",
+        lambda s: f'import "net"\n_, err := net.Dial("tcp", "127.0.0.1:{s.port}")\nif err == nil {{ fmt.Println("it is " + "connected") }}', "it is connected")),
 ]
 
 

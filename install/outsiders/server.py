@@ -32,10 +32,13 @@ def write(path, text):
 
 
 def old_notebook(beacon):
-    html = f"<table><tr><td>{CANARY}</td></tr></table><img src='http://127.0.0.1:{beacon}/beacon'>"
+    html = f"<table><tr><td>{CANARY}</td></tr></table><img src='http://127.0.0.1:{beacon}/beacon'><a href='http://127.0.0.1:{beacon}/link'>a link</a>"
+    vega = {"$schema": "https://vega.github.io/schema/vega-lite/v5.json", "data": {"values": [{"a": CANARY, "b": 28}]}, "mark": "bar",
+            "encoding": {"x": {"field": "a", "type": "nominal"}, "y": {"field": "b", "type": "quantitative"}}}
     outputs = [
         {"output_type": "execute_result", "execution_count": 1, "metadata": {}, "data": {"text/plain": CANARY, "text/html": html}},
         {"output_type": "stream", "name": "stdout", "text": f"a line with {CANARY}\n"},
+        {"output_type": "display_data", "metadata": {}, "data": {"application/vnd.vegalite.v5+json": vega, "text/plain": "a chart"}},
     ]
     cells = [
         {"cell_type": "code", "id": "a", "execution_count": 1, "metadata": {"values": CANARY}, "source": "df.head()", "outputs": outputs},
@@ -58,6 +61,9 @@ def scene(folder, beacon=9):
     write(root + "/.ipynb_checkpoints/old-checkpoint.ipynb", old_notebook(beacon))
     write(root + "/.hidden/data.csv", CANARY)
     os.symlink(root + "/data.csv", root + "/link.ipynb")
+    os.link(root + "/data.csv", root + "/hard.ipynb")
+    write(root + "/out.csv", f"person_id,bmi\n{CANARY},22\n")  # as if the release gate had made it
+    write(root + "/.out.csv.released", json.dumps({"statement": json.dumps({"class": "artefact", "file": "out.csv", "sha256": ""}), "signature": "AAAA"}))
     write(home + "/.jupyter/labconfig/page_config.json", json.dumps({"disabledExtensions": {
         "@jupyterlab/docmanager-extension:download": False, "weir-lockdown": True}}))
     write(home + "/.jupyter/jupyter_server_config.py", f"open({folder + '/ran'!r}, 'w').write('user configuration ran')\n")

@@ -87,6 +87,50 @@ def open_notebook(page, s, name):
     page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=90000)
 
 
+def clipboard_cells(page, s):
+    """Copies a cell, with the setting that takes its outputs along."""
+    s.ask("PUT", "/lab/api/settings/@jupyterlab/notebook-extension:tracker", {"raw": '{"useSystemClipboardForCells": true}'})
+    open_notebook(page, s, "old.ipynb")
+    dismiss(page)
+    page.evaluate("() => navigator.clipboard.writeText('nothing')")
+    page.locator(".jp-CodeCell .jp-InputPrompt").first.click()
+    page.keyboard.press("c")
+    page.wait_for_timeout(800)
+    text = clipboard(page)
+    return ("with its outputs" if CANARY in text else "without its outputs"), CANARY in text
+
+
+def dragged(page):
+    """Whether an output that nobody signed can be dragged out; it is planted already."""
+    free = page.evaluate("""() => { const e = new DragEvent('dragstart', {bubbles: true, cancelable: true});
+      return document.getElementById('planted').dispatchEvent(e); }""")
+    return ("dragged" if free else "stopped with a reason"), free
+
+
+def printed(page):
+    page.emulate_media(media="print")
+    shown = CANARY in page.evaluate("() => document.querySelector('.jp-Notebook').innerText")
+    page.emulate_media(media="screen")
+    return ("outputs are printed" if shown else "no output is printed"), shown
+
+
+def viewed(page, s, name):
+    page.goto(f"{s.url}/lab/tree/{name}?token={s.token}&reset")
+    page.wait_for_selector(".jp-DirListing-item", timeout=90000)
+    page.wait_for_timeout(2500)
+    text = page.locator("#jp-main-dock-panel").inner_text() + "".join(f.locator("body").inner_text() for f in page.frames[1:])
+    dismiss(page)
+    return ("shown" if CANARY in text or page.locator(".jp-CSVViewer:not(.lm-mod-hidden)").count() else "not shown"), \
+        CANARY in text or page.locator(".jp-CSVViewer:not(.lm-mod-hidden)").count() > 0
+
+
+def dismiss(page):
+    for _ in range(3):  # a dialog that asks for a kernel
+        if page.locator(".jp-Dialog").count():
+            page.keyboard.press("Escape")
+            page.wait_for_timeout(300)
+
+
 def unverified(page, s):
     """An output that nobody signed, put into the page as an extension of the user's could."""
     page.evaluate("""text => { const o = document.querySelector('.jp-OutputArea-output') ?? document.querySelector('.jp-Cell').appendChild(
@@ -95,16 +139,18 @@ def unverified(page, s):
     return ("copied" if CANARY in text else "stopped with a reason"), CANARY in text
 
 
-def paths(page, s):
+def paths(page, s, locked):
     beacons.clear()
     open_notebook(page, s, "old.ipynb")
     page.wait_for_timeout(2500)
     shown = CANARY in page.locator(".jp-Notebook").inner_text()
     fired = bool(beacons)
-    for _ in range(3):  # a dialog that asks for a kernel
-        if page.locator(".jp-Dialog").count():
-            page.keyboard.press("Escape")
-            page.wait_for_timeout(300)
+    dismiss(page)
+    page.locator(".jp-Cell").last.scroll_into_view_if_needed()
+    page.wait_for_timeout(1500)
+    chart = page.locator(".vega-embed summary, .vega-embed .vega-actions a").count() > 0
+    link = page.locator(".jp-OutputArea-output a[href^=http]").count() > 0
+    page.screenshot(path=f"artefacts/{'locked' if locked else 'open'}-old.png")
     files = menu(page, "File")
     item = page.locator(".jp-DirListing-item").first
     item.wait_for()
@@ -130,13 +176,30 @@ def paths(page, s):
         ("palette › terminal, export, download", offered(palette, "New Terminal", "Export Notebook", "Download", "Print")
          if not any(p.startswith("Download through release") for p in palette)
          else offered([p for p in palette if not p.startswith("Download through release")], "New Terminal", "Export Notebook", "Download", "Print")),
+        ("open an old notebook: a chart's menu, Save as PNG", ("offered" if chart else "not there", chart)),
+        ("open an old notebook: a link that leads away", ("there" if link else "not there", link)),
+        ("File › Open from URL", offered(files, "Open from URL")),
         ("select an unverified output, copy", unverified(page, s)),
+        ("drag an unverified output out", dragged(page)),
+        ("Ctrl+P with that output", printed(page)),
+        ("copy a cell with its outputs", clipboard_cells(page, s)),
+        ("open data.csv", viewed(page, s, "data.csv")),
+        ("open page.html", viewed(page, s, "page.html")),
     ]
+
+
+def eventually(ok, page):
+    for _ in range(40):
+        if ok():
+            return True
+        page.wait_for_timeout(500)
+    return False
 
 
 def works(page, s):
     """What a researcher needs, in the closed server."""
     seen = {}
+    s.ask("PUT", "/lab/api/settings/@jupyterlab/docmanager-extension:plugin", {"raw": '{"autosaveInterval": 4}'})
     open_notebook(page, s, "work.ipynb")
     page.wait_for_selector("text=| Idle", timeout=90000)
     code = page.locator(".jp-CodeCell .cm-content")
@@ -205,6 +268,22 @@ def works(page, s):
     seen["search opens"] = bool(page.wait_for_selector(".jp-DocumentSearch-overlay", timeout=10000))
     page.keyboard.press("Escape")
     page.screenshot(path="artefacts/lockdown.png")
+    seen["a chart of weir's has no menu that downloads"] = page.locator(".vega-embed summary, .vega-actions a").count() == 0
+    code.nth(5).click()
+    page.keyboard.press("Control+End")
+    page.keyboard.type("// typed by hand")
+    seen["the notebook is saved by itself"] = eventually(lambda: "typed by hand" in open(s.root + "/work.ipynb").read(), page)
+    page.locator(".jp-CodeCell .jp-InputPrompt").first.click()
+    page.keyboard.press("b")
+    seen["a cell is added"] = bool(page.wait_for_function("() => document.querySelectorAll('.jp-CodeCell').length === 7", timeout=10000))
+    page.keyboard.press("d")
+    page.keyboard.press("d")
+    page.keyboard.press("0")
+    page.keyboard.press("0")
+    page.locator(".jp-Dialog button.jp-mod-accept, .jp-Dialog button.jp-mod-warn").last.click()
+    page.wait_for_timeout(1000)
+    page.wait_for_selector("text=| Idle", timeout=60000)
+    seen["the kernel restarts, and a cell runs"] = run(3, "() => document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')[3].innerText.includes('[1]')")
     open_notebook(page, s, "work.ipynb")
     page.wait_for_timeout(1500)
     text = page.locator(".jp-Notebook").inner_text()
@@ -212,6 +291,11 @@ def works(page, s):
     seen["nothing was scrubbed that was ours"] = "is not shown" not in text
     page.get_by_role("tab", name="Table of Contents").click()
     seen["the table of contents opens"] = bool(page.wait_for_selector(".jp-TableOfContents", timeout=10000))
+    s.ask("PUT", "/lab/api/settings/@jupyterlab/apputils-extension:themes", {"raw": '{"theme": "JupyterLab Dark"}'})
+    open_notebook(page, s, "work.ipynb")
+    page.wait_for_timeout(2500)
+    seen["the dark theme can be chosen"] = page.evaluate("() => document.body.dataset.jpThemeLight") == "false"
+    page.screenshot(path="artefacts/lockdown-dark.png")
     return seen
 
 
@@ -227,7 +311,7 @@ def run(locked, browser):
     try:
         context = browser.new_context(viewport={"width": 1500, "height": 2400}, permissions=["clipboard-read", "clipboard-write"], accept_downloads=True)
         page = context.new_page()
-        found = paths(page, s)
+        found = paths(page, s, locked)
         seen = works(context.new_page(), s) if locked else {}
         context.close()
         return found, seen

@@ -10,6 +10,7 @@ import json5
 from jupyter_core.utils import ensure_async
 from jupyter_server.base.handlers import APIHandler
 from jupyter_server.utils import url_path_join
+from jupyterlab_server.settings_handler import SettingsHandler
 from tornado.routing import Matcher, Rule
 from tornado.web import HTTPError, RequestHandler, authenticated
 
@@ -63,26 +64,42 @@ class Closed(Matcher):
             return None
         for methods, pattern in OPEN:
             if request.method in methods and re.fullmatch(pattern, path):
-                return self._settings(request, path)
+                return None
         return {}
-
-    def _settings(self, request, path):
-        if request.method != "PUT" or not path.startswith("/lab/api/settings"):
-            return None
-        try:
-            text = json.loads(request.body).get("raw", "")
-            chosen = json5.loads(text) if text.strip() else {}
-        except Exception:  # of whatever kind: the text is anybody's
-            return {}
-        return {} if isinstance(chosen, dict) and any(chosen.get(name) for name in FIXED_SETTINGS) else None
 
 
 class Refused(RequestHandler):
     """Answers what is closed, to everybody the same."""
 
+    def check_xsrf_cookie(self):
+        pass  # what is refused to everybody needs none
+
     def prepare(self):
         self.set_status(403)
         self.finish({"message": "This server is closed to that: it works with weir's notebooks only.", "reason": None})
+
+
+def fixes(body):
+    """Whether settings would change one that is fixed, or cannot be read."""
+    try:
+        text = json.loads(body)["raw"]
+        chosen = json5.loads(text) if text.strip() else {}
+    except Exception:  # of whatever kind: the text is anybody's
+        return True
+    return not isinstance(chosen, dict) or any(chosen.get(name) for name in FIXED_SETTINGS)
+
+
+def keep_settings():
+    """JupyterLab saves settings, but for those that are fixed. Its handler decides
+    by the body, which a route does not know yet."""
+    save = SettingsHandler.put
+
+    async def put(self, schema_name):
+        if fixes(self.request.body):
+            raise HTTPError(403, "This setting is fixed: it would take outputs out of the notebook.")
+        return await ensure_async(save(self, schema_name))
+
+    SettingsHandler.put = authenticated(put)
 
 
 class Empty(APIHandler):
@@ -145,6 +162,7 @@ class Release(APIHandler):
 
 def close(serverapp):
     """Puts the routes in front of all others."""
+    keep_settings()
     base = serverapp.base_url
     routes = [(url_path_join(base, path), Empty, {"answer": answer}) for path, answer in EMPTY.items()]
     routes += [(url_path_join(base, "/weir/about"), About), (url_path_join(base, "/weir/release"), Release)]
