@@ -210,9 +210,9 @@ func TestGuide(t *testing.T) {
 // guide follows the guide and returns what was found: true, or what there was instead.
 func guide(t testing.TB) (found map[string]any) {
 	t.Helper()
-	interpreter, proxy, least := python(t), "", 15
+	interpreter, proxy, least := python(t), "", 22
 	if dir := os.Getenv("WEIR_JUPYTERHUB"); dir != "" {
-		interpreter, proxy, least = dir+"/bin/python", dir+"/node_modules/.bin/configurable-http-proxy", 35
+		interpreter, proxy, least = dir+"/bin/python", dir+"/node_modules/.bin/configurable-http-proxy", 42
 	}
 	here, err := filepath.Abs("install")
 	if err != nil {

@@ -14,8 +14,10 @@ import json
 import os
 import pwd
 import re
+import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -162,9 +164,57 @@ def single():
     for path in "/srv/weir/keys", "/srv/weir/ledger", "/srv/weir/repositories/r2024":
         done = sh(f"setpriv --reuid=alice --regid=alice --init-groups ls {path}")
         check(f"single: alice does not read {path}", done.returncode != 0, done.stdout)
+    kills(servers["alice"])
     done = sh("systemctl restart weir-vault; sleep 1; curl -s --fail http://127.0.0.1:9464/healthz")
     check("single: the vault restarts", done.returncode == 0, done.stdout)
     sh("systemctl disable --now weir-lab@alice weir-lab@bob weir-lab@probe")
+
+
+def kills(server):
+    """Whatever is killed, what was saved is whole, and what was shown is in the ledger."""
+    saved, path = [0], "/home/alice/notebooks/saved.ipynb"
+
+    def save():
+        for version in range(1, 1000):
+            notebook = {"cells": [{"cell_type": "markdown", "id": "a", "metadata": {}, "source": "x" * 200000}],
+                        "metadata": {"authors": [{"name": str(version)}]}, "nbformat": 4, "nbformat_minor": 5}
+            try:
+                if server.ask("PUT", "/api/contents/saved.ipynb", {"type": "notebook", "content": notebook})[0] in (200, 201):
+                    saved[0] = version
+            except OSError:
+                return
+
+    for after in 2.0, 2.6, 3.1:
+        saving = threading.Thread(target=save)
+        saving.start()
+        time.sleep(after)
+        with open("/run/units/weir-lab@alice.pid") as f:
+            os.kill(int(f.read()), signal.SIGKILL)
+        saving.join()
+        with open(path, encoding="utf-8") as f:
+            version = int(json.load(f)["metadata"]["authors"][0]["name"])
+        check(f"single: a server that is killed after {after} s loses no notebook", saved[0] > 0 and version >= saved[0], (saved, version))
+        sh("systemctl start weir-lab@alice")
+        for _ in range(240):
+            try:
+                if server.ask("GET", "/api/status")[0] == 200:
+                    break
+            except OSError:
+                time.sleep(0.5)
+    check("single: it opens again", server.ask("GET", "/api/contents/saved.ipynb")[0] == 200, "no")
+    for what, user, pattern in ("kernel", "alice", "weir .*kernel"), ("session", "weir-vault", "vault-session"), ("vault", "weir-vault", "weir vault --vault"):
+        status, text = server.ask("POST", "/api/kernels", {"name": "weir-registered"})
+        time.sleep(2)
+        pids = sh(f"pgrep -u {user} -f '{pattern}'").stdout.split()
+        for pid in pids:
+            os.kill(int(pid), signal.SIGKILL)
+        time.sleep(1)
+        server.ask("DELETE", "/api/kernels/" + json.loads(text).get("id", ""))
+        if what == "vault":
+            sh("systemctl start weir-vault; sleep 2")
+        said = server.run(WORK[2])
+        held = sh("runuser -u weir-vault -- weir --config /etc/weir/workspace-17.toml ledger verify")
+        check(f"single: after kill -9 of the {what} work goes on, and the ledger holds", pids and "Female" in said and held.returncode == 0, (pids, said, held.stdout))
 
 
 def hub():

@@ -70,7 +70,7 @@ interface Panel {
   class Weir {
     /** What the guard over copying lets through because a button asked for it. */
     private asked = false;
-    private pending = 0;
+    private pending = new WeakMap<Panel, number>();
 
     constructor(private lab: any, private apputils: any, private services: any) {}
 
@@ -86,8 +86,8 @@ interface Panel {
     }
 
     private later(panel: Panel): void {
-      window.clearTimeout(this.pending);
-      this.pending = window.setTimeout(() => panel.isDisposed || this.mark(panel), 50);
+      window.clearTimeout(this.pending.get(panel));
+      this.pending.set(panel, window.setTimeout(() => panel.isDisposed || this.mark(panel), 50));
     }
 
     private mark(panel: Panel): void {

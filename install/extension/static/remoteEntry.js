@@ -1,4 +1,4 @@
-// weir.ts 11d672626d6b64f5eb70e6e5d6f3812f6e6ac4a3e7c429e888ae189baf195d0c
+// weir.ts b785066022232c5d33d4c89b94c4cfbe1f364d431b2cf12bc5e0f60412db3c6e
 "use strict";
 (() => {
     const NAME = 'weir-lockdown';
@@ -40,7 +40,7 @@
             this.apputils = apputils;
             this.services = services;
             this.asked = false;
-            this.pending = 0;
+            this.pending = new WeakMap();
         }
         warn(text) {
             this.apputils.Notification.warning(text, { autoClose: 6000 });
@@ -52,8 +52,8 @@
             this.later(panel);
         }
         later(panel) {
-            window.clearTimeout(this.pending);
-            this.pending = window.setTimeout(() => panel.isDisposed || this.mark(panel), 50);
+            window.clearTimeout(this.pending.get(panel));
+            this.pending.set(panel, window.setTimeout(() => panel.isDisposed || this.mark(panel), 50));
         }
         mark(panel) {
             panel.content.widgets.forEach((cell, c) => {
