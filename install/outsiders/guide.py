@@ -14,6 +14,7 @@ import json
 import os
 import pwd
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -302,6 +303,17 @@ def gateway():
     check("gateway: it lists nobody's kernels", status == 403, status)
 
 
+def tree():
+    """Names, modes, owners and contents of what an installation could have changed."""
+    return sh(r"find /usr/local/share /usr/share/jupyter /etc/jupyter -printf '%p %m %u %l\n' -type f -exec sha256sum {} + 2> /dev/null | sort || true").stdout
+
+
+def away(before):
+    shutil.rmtree(LOCKDOWN + "/data/kernels/liar", ignore_errors=True)
+    done = sh("weir uninstall --lockdown --system")
+    check("uninstalling leaves everything as it was, to the byte", done.returncode == 0 and tree() == before, done.stdout)
+
+
 def prepare():
     for d in "/opt/jupyter", "/run/units", "/etc/systemd/system":
         os.makedirs(d, exist_ok=True)
@@ -317,9 +329,11 @@ def prepare():
 
 try:
     prepare()
+    before = tree()
     single()
     if PROXY:
         hub()
         gateway()
+    away(before)
 finally:
     json.dump(found, sys.stdout, indent=1)
