@@ -17,8 +17,8 @@
 // entry before, and 64 zeros in the first. time is UTC (RFC 3339). kind is one of
 // the kinds below or another word of lower-case letters. body is a JSON object in
 // which no object has a key twice; but for the kinds that say so, this package does
-// not look into it. The text is what encoding/json writes: keys in this order, no
-// white space between tokens, no character that HTML would take for markup. So
+// not look into it. The text is UTF-8 as encoding/json writes it: keys in this order,
+// no white space between tokens, no character that HTML would take for markup. So
 // there is one way to write an entry, and a reader refuses every other.
 //
 //	start      a session begins: its repository, tier and policy

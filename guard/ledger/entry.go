@@ -7,9 +7,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Kinds of entries.
@@ -53,17 +54,19 @@ const maxLine = 16 << 20
 // nothing is the hash before the first entry.
 var nothing = strings.Repeat("0", 2*sha256.Size)
 
-// line writes the entry and sets its hash.
+// head is the entry's text up to its body, which a brace follows.
+func (e *Entry) head() string {
+	return fmt.Sprintf(`{"seq":%d,"time":"%s","prev":"%s","kind":"%s","body":`, e.Seq, e.Time.Format(time.RFC3339Nano), e.Prev, e.Kind)
+}
+
+// line writes the entry, the body of which is canonical, and sets its hash.
 func (e *Entry) line() ([]byte, error) {
-	text, err := json.Marshal(e)
-	if err != nil {
-		return nil, err
-	}
 	if err := e.check(); err != nil {
 		return nil, fmt.Errorf("a ledger entry that cannot be written: %w", err)
 	}
-	e.Hash = hashOf(text)
-	line := append(append([]byte(e.Hash), ' '), append(text, '\n')...)
+	text := e.head() + string(e.Body) + "}"
+	e.Hash = hashOf([]byte(text))
+	line := []byte(e.Hash + " " + text + "\n")
 	if len(line) > maxLine {
 		return nil, fmt.Errorf("a ledger entry of %d bytes: the limit is %d", len(line), maxLine)
 	}
@@ -76,17 +79,17 @@ func parse(line []byte) (Entry, error) {
 	if !ok || string(hash) != hashOf(text) {
 		return Entry{}, errors.New("its hash is not that of its text")
 	}
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	var e Entry
-	if err := d.Decode(&e); err != nil {
+	head, _, ok := bytes.Cut(text, []byte(`,"body":`))
+	e := Entry{Hash: string(hash)}
+	if !ok || json.Unmarshal(append(slices.Clip(head), '}'), &e) != nil {
 		return Entry{}, errors.New("it is no entry")
 	}
-	again, err := json.Marshal(e)
-	if err != nil || !bytes.Equal(again, text) {
+	body, begins := bytes.CutPrefix(text, []byte(e.head()))
+	body, ends := bytes.CutSuffix(body, []byte("}"))
+	e.Body = body
+	if again, err := json.Marshal(e.Body); !begins || !ends || err != nil || !bytes.Equal(again, body) {
 		return Entry{}, errors.New("it is not in canonical form")
 	}
-	e.Hash = string(hash)
 	return e, e.check()
 }
 
@@ -97,55 +100,55 @@ func (e *Entry) check() error {
 		return errors.New("its kind is no word of lower-case letters")
 	case e.Time.Location() != time.UTC:
 		return errors.New("its time is not UTC")
-	}
-	return checkObject(e.Body)
-}
-
-// checkObject: a key that stands twice could be read as either.
-func checkObject(text []byte) error {
-	if len(text) == 0 || text[0] != '{' {
+	case len(e.Prev) != len(nothing) || strings.Trim(e.Prev, "0123456789abcdef") != "":
+		return errors.New("it names no entry before it")
+	case len(e.Body) == 0 || e.Body[0] != '{':
 		return errors.New("its body is no object")
+	case !utf8.Valid(e.Body):
+		return errors.New("its body is not UTF-8")
 	}
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.UseNumber()
-	var open []object
-	for {
-		token, err := d.Token()
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return errors.New("its body is no JSON")
-		}
-		switch token {
-		case json.Delim('{'):
-			open = append(open, object{keys: map[string]bool{}, key: true})
-			continue
-		case json.Delim('['):
-			open = append(open, object{})
-			continue
-		case json.Delim('}'), json.Delim(']'):
-			open = open[:len(open)-1]
-		default:
-			if in := &open[len(open)-1]; in.key {
-				name := token.(string)
-				if in.keys[name] {
-					return fmt.Errorf("its body has the key %q twice", name)
-				}
-				in.keys[name], in.key = true, false
-				continue
-			}
-		}
-		if len(open) > 0 && open[len(open)-1].keys != nil {
-			open[len(open)-1].key = true
-		}
-	}
+	return keysOnce(e.Body)
 }
 
-// object is one that is being read, or an array, which has no keys.
-type object struct {
-	keys map[string]bool
-	key  bool // the next token is one
+// keysOnce: a key that stands twice could be read as either. body is valid JSON
+// without white space, in which a text is a key when a colon follows it.
+func keysOnce(body []byte) error {
+	var open []map[string]bool // keys of the objects that are open; nil for an array
+	for at := 0; at < len(body); at++ {
+		switch body[at] {
+		case '{':
+			open = append(open, map[string]bool{})
+		case '[':
+			open = append(open, nil)
+		case '}', ']':
+			open = open[:len(open)-1]
+		case '"':
+			end := textEnd(body, at)
+			if body[end] == ':' {
+				var key string
+				if err := json.Unmarshal(body[at:end], &key); err != nil {
+					return err
+				}
+				keys := open[len(open)-1]
+				if keys[key] {
+					return fmt.Errorf("its body has the key %q twice", key)
+				}
+				keys[key] = true
+			}
+			at = end - 1
+		}
+	}
+	return nil
+}
+
+// textEnd is where the text in quotes that begins at ends.
+func textEnd(body []byte, at int) int {
+	for at++; body[at] != '"'; at++ {
+		if body[at] == '\\' {
+			at++
+		}
+	}
+	return at + 1
 }
 
 // follow reads a line as the entry after last. After the zero Entry comes entry 1,

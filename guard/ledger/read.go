@@ -140,8 +140,8 @@ func beginsAtOne(file *os.File) error {
 
 // scan checks that the lines of r continue the chain after last. It returns the
 // bytes behind the last newline.
-func scan(r io.Reader, path string, line int64, last Entry, f func(e Entry, length int64) error) (rest []byte, err error) {
-	in := bufio.NewReaderSize(r, 1<<16)
+func scan(r *io.SectionReader, path string, line int64, last Entry, f func(e Entry, length int64) error) (rest []byte, err error) {
+	in := bufio.NewReaderSize(r, int(min(r.Size(), 1<<16)))
 	for {
 		text, err := readLine(in)
 		if err == io.EOF {
