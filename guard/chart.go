@@ -25,7 +25,7 @@ func (g *Guard) Chart(n *plan.Node, table Release) (Release, error) {
 	if err != nil {
 		return Release{}, err
 	}
-	return g.record("release", n, map[string]any{"chart": c.Alt()}, &released{title: table.r.title, mime: map[string]string{
+	return g.record("release", n, map[string]any{"chart": c.Alt(), "of": table.r.id}, &released{title: table.r.title, mime: map[string]string{
 		mimePlain: c.Text(),
 		mimeSVG:   c.SVG(),
 		mimeVega:  string(spec),

@@ -117,6 +117,7 @@ func (g *Guard) recordWith(kind string, n *plan.Node, detail any, r *released, m
 	body := map[string]any{
 		"session":        g.session,
 		"cell":           n.At().Cell,
+		"title":          r.title,
 		"plan":           n.String(),
 		"id":             n.ID().String(),
 		"wire":           json.RawMessage(plan.Encode(n)),
@@ -130,6 +131,6 @@ func (g *Guard) recordWith(kind string, n *plan.Node, detail any, r *released, m
 	if err != nil {
 		return Release{}, err
 	}
-	r.metadata = g.sign(kind, r, entry)
+	r.id, r.metadata = n.ID().String(), g.sign(kind, r, entry)
 	return Release{r}, nil
 }

@@ -19,6 +19,7 @@ import (
 type Release struct{ r *released }
 
 type released struct {
+	id       string // of the plan
 	title    string
 	mime     map[string]string
 	metadata map[string]any

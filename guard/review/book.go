@@ -146,6 +146,30 @@ func (b *Book) Event(seq int64) *Event {
 	return nil
 }
 
+// About is the events that tell what became of the entry seq.
+func (b *Book) About(seq int64) (out []Event) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i := range b.events {
+		if b.events[i].about(seq) {
+			out = append(out, b.events[i])
+		}
+	}
+	return out
+}
+
+// Numbers is the table that a chart draws; nil for what is no chart.
+func (b *Book) Numbers(chart *Event) *Event {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, v := range slices.Backward(b.events[:min(chart.Seq, int64(len(b.events)))]) {
+		if chart.Of != "" && v.Table != nil && v.ID == chart.Of && v.Session == chart.Session {
+			return &v
+		}
+	}
+	return nil
+}
+
 // Entry is the entry seq as it stands in the ledger: for who recomputes it, not for
 // who looks at it.
 func (b *Book) Entry(seq int64) (ledger.Entry, bool) {

@@ -1,6 +1,7 @@
 package review
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -23,6 +24,7 @@ type Event struct {
 	CDR        string `json:"cdr,omitempty"`
 	Tier       string `json:"tier,omitempty"`
 	Cell       int    `json:"cell,omitempty"`
+	Title      string `json:"title,omitempty"`
 	Plan       string `json:"plan,omitempty"`
 	ID         string `json:"id,omitempty"`     // of the plan
 	Policy     string `json:"policy,omitempty"` // its hash
@@ -31,8 +33,10 @@ type Event struct {
 
 	Table   *Table   `json:"table,omitempty"`
 	Chart   string   `json:"chart,omitempty"` // what it shows, in words
-	Card    string   `json:"card,omitempty"`  // of a repository
+	Of      string   `json:"of,omitempty"`    // of a chart: the plan of its table
+	Card    string   `json:"card,omitempty"`  // of a repository, or the title of a listing
 	Refusal *Refusal `json:"refusal,omitempty"`
+	Preview int      `json:"preview,omitempty"` // outputs that the invented rows below a refusal are drawn from
 
 	Request   *Request `json:"request,omitempty"`
 	Grant     *Grant   `json:"grant,omitempty"`
@@ -96,6 +100,7 @@ type recorded struct {
 	CDR        string   `json:"cdr"`
 	Tier       string   `json:"tier"`
 	Cell       int      `json:"cell"`
+	Title      string   `json:"title"`
 	Plan       string   `json:"plan"`
 	ID         string   `json:"id"`
 	Policy     string   `json:"policy"`
@@ -125,16 +130,26 @@ type recorded struct {
 	File
 }
 
-// detail is that of a table, a chart, a card or a refusal.
+// detail is that of a table, a chart, a card, a listing, a refusal or a refusal with
+// invented rows below it.
 type detail struct {
 	Keys    []string `json:"keys"`
 	Columns []string `json:"columns"`
 	Rows    []Row    `json:"rows"`
 	Chart   string   `json:"chart"`
+	Of      string   `json:"of"`
 	Card    string   `json:"card"`
-	Rule    string   `json:"rule"`
-	Reason  string   `json:"reason"`
-	Way     string   `json:"way"`
+	Listing string   `json:"listing"`
+	Refusal
+	Above   *Refusal `json:"refusal"`
+	Preview []string `json:"preview"`
+}
+
+func (d *detail) refusal() *Refusal {
+	if d.Above != nil {
+		return d.Above
+	}
+	return &d.Refusal
 }
 
 // eventOf is what a reviewer may see of an entry.
@@ -149,11 +164,11 @@ func eventOf(e ledger.Entry) (Event, error) {
 		v.Session, v.User, v.Repository, v.CDR, v.Tier = r.Session, r.User, r.Repository, r.CDR, r.Tier
 		v.Policy, v.Version, v.Text = r.Policy, r.Version, r.Text
 	case ledger.Release, ledger.Refusal, ledger.Exception:
-		v.Session, v.Cell, v.Plan, v.ID, v.Policy, v.Version = r.Session, r.Cell, r.Plan, r.ID, r.Policy, r.Version
+		v.Session, v.Cell, v.Title, v.Plan, v.ID, v.Policy, v.Version = r.Session, r.Cell, r.Title, r.Plan, r.ID, r.Policy, r.Version
 		v.Excepts, v.OfRequest = r.Excepts, r.OfRequest
-		v.Chart, v.Card = r.Detail.Chart, r.Detail.Card
+		v.Chart, v.Of, v.Card = r.Detail.Chart, r.Detail.Of, cmp.Or(r.Detail.Card, r.Detail.Listing)
 		if e.Kind == ledger.Refusal {
-			v.Refusal = &Refusal{r.Detail.Rule, r.Detail.Reason, r.Detail.Way}
+			v.Refusal, v.Preview = r.Detail.refusal(), len(r.Detail.Preview)
 		} else if len(r.Detail.Columns) > 0 {
 			v.Table = &Table{r.Detail.Keys, r.Detail.Columns, r.Detail.Rows}
 		}
@@ -208,7 +223,7 @@ func (v *Event) Summary() string {
 	case v.Grant != nil:
 		return fmt.Sprintf("%s grants request %d", v.Grant.Reviewer, v.Grant.Request)
 	case v.Denial != nil:
-		return fmt.Sprintf("%s refused: %s", v.Denial.Attempt, v.Denial.Reason)
+		return v.Denial.summary()
 	case v.Excepts != nil:
 		return fmt.Sprintf("entry %d as it is, by request %d", v.Excepts.Seq, v.OfRequest)
 	case v.Shown != 0:
@@ -219,6 +234,8 @@ func (v *Event) Summary() string {
 		return v.Chart
 	case v.Card != "":
 		return v.Card
+	case v.Table != nil && v.Title != "":
+		return v.Title + ": " + v.Table.summary()
 	case v.Plan != "":
 		return v.Plan
 	case v.Kind == ledger.Denied:
@@ -241,6 +258,25 @@ func (v *Event) Summary() string {
 	return ""
 }
 
+func (d *Denial) summary() string {
+	s := d.Attempt
+	if d.Request != 0 {
+		s += fmt.Sprintf(" of request %d", d.Request)
+	}
+	if d.Reviewer != "" {
+		s += " by " + d.Reviewer
+	}
+	return s + " refused: " + d.Reason
+}
+
+func (t *Table) summary() string {
+	s := strings.Join(t.Columns, ", ")
+	if len(t.Keys) > 0 {
+		s += " by " + strings.Join(t.Keys, ", ")
+	}
+	return s
+}
+
 func (f *File) summary() string {
 	entries := make([]Output, len(f.Entries))
 	for i, seq := range f.Entries {
@@ -261,6 +297,25 @@ func entriesOf(outputs []Output) string {
 }
 
 func short(hash string) string { return hash[:min(12, len(hash))] }
+
+// about says whether the event tells of the entry seq: that it was displayed, left in a
+// file, was asked for, granted, excepted.
+func (v *Event) about(seq int64) bool {
+	of := func(o Output) bool { return o.Seq == seq }
+	switch {
+	case v.Artefact != nil:
+		return slices.Contains(v.Artefact.Entries, seq)
+	case v.Request != nil:
+		return slices.ContainsFunc(v.Request.Outputs, of)
+	case v.Grant != nil:
+		return v.Grant.Request == seq
+	case v.Denial != nil:
+		return v.Denial.Request == seq
+	case v.Excepts != nil:
+		return of(*v.Excepts) || v.OfRequest == seq
+	}
+	return v.Shown == seq
+}
 
 // Filter says which events are asked for; the zero Filter has all.
 type Filter struct {
@@ -293,7 +348,7 @@ func (v *Event) has(text string) bool {
 	in := func(s ...string) bool {
 		return slices.ContainsFunc(s, func(s string) bool { return strings.Contains(strings.ToLower(s), text) })
 	}
-	if in(v.Summary(), v.Plan, v.User, v.Repository, v.ID, v.Version) {
+	if in(v.Summary(), v.Title, v.Plan, v.User, v.Repository, v.ID, v.Version) {
 		return true
 	}
 	if v.Refusal != nil && in(v.Refusal.Rule, v.Refusal.Way) {

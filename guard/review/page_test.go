@@ -66,6 +66,9 @@ func TestBrowser(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if err := os.WriteFile(filepath.Join(keys, "notes.txt"), []byte("not a key"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	c := exec.Command(python, "testdata/browse.py", serve(t, b), keys, shots)
 	var errs bytes.Buffer
 	c.Stderr = &errs
@@ -74,16 +77,19 @@ func TestBrowser(t *testing.T) {
 		t.Fatalf("%v\n%s", err, errs.String())
 	}
 	var saw struct {
-		Stranger                     []any
-		URL                          string
-		All                          int
-		Filtered, Output             []string
-		Script, Refusal              string
-		Forged, First, Twice, Second []string
-		Form                         int
-		Console, Faults              []string
-		Back                         map[string]string
-		Requests                     [][]*string
+		Stranger             []any
+		URL                  string
+		All                  int
+		Filtered, Output     []string
+		Script, Refusal      string
+		NoKey, NoKeyFile     []string
+		Forged, Wrong        []string
+		First, Twice, Second []string
+		Form                 int
+		After                []string
+		Console, Faults      []string
+		Back                 map[string]string
+		Requests             [][]*string
 	}
 	if err := json.Unmarshal(out, &saw); err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -109,12 +115,15 @@ func TestBrowser(t *testing.T) {
 		saw  []string
 		want [2]string
 	}{
+		"no key":       {saw.NoKey, [2]string{"Choose who you are", "open"}},
+		"another file": {saw.NoKeyFile, [2]string{"This file is no", "open"}},
 		"a forged key": {saw.Forged, [2]string{"Refused and recorded: the signature", "open"}},
+		"another's":    {saw.Wrong, [2]string{"Refused and recorded: the signature", "open"}},
 		"the first":    {saw.First, [2]string{"The grant of A. Okafor is recorded.", "open"}},
 		"one twice":    {saw.Twice, [2]string{"Refused and recorded: the reviewer has granted", "open"}},
 		"the second":   {saw.Second, [2]string{"The grant of B. Lindqvist is recorded.", "granted"}},
 	} {
-		if len(c.saw) != 3 || !strings.HasPrefix(c.saw[0], "Signed") || !strings.HasPrefix(c.saw[1], c.want[0]) || c.saw[2] != c.want[1] {
+		if len(c.saw) != 2 || !strings.HasPrefix(c.saw[0], c.want[0]) || c.saw[1] != c.want[1] {
 			t.Errorf("%s: %q", what, c.saw)
 		}
 	}
@@ -139,8 +148,8 @@ func TestBrowser(t *testing.T) {
 	for _, v := range open(t, path).Events(Filter{})[6:] {
 		kinds = append(kinds, v.Kind)
 	}
-	if !slices.Equal(kinds, []string{ledger.Denial, ledger.Grant, ledger.Denial, ledger.Grant}) {
-		t.Errorf("recorded: %q", kinds)
+	if want := []string{ledger.Denial, ledger.Denial, ledger.Grant, ledger.Denial, ledger.Grant}; !slices.Equal(kinds, want) || !slices.Equal(saw.After, want) {
+		t.Errorf("recorded: %q, shown: %q", kinds, saw.After)
 	}
 }
 
@@ -163,7 +172,7 @@ func TestRequestsOfOthers(t *testing.T) {
 		method, target, host, origin, kind, token string
 		body                                      string
 	}
-	good := request{"POST", "/request/5", p.host, "http://" + p.host, "application/x-www-form-urlencoded", p.token, valid.Encode()}
+	good := request{"POST", p.folder + "request-5", p.host, "http://" + p.host, "application/x-www-form-urlencoded", p.token, valid.Encode()}
 	do := func(c request) *http.Response {
 		r := httptest.NewRequest(c.method, c.target, strings.NewReader(c.body))
 		r.Host = c.host
@@ -190,11 +199,12 @@ func TestRequestsOfOthers(t *testing.T) {
 		"PUT":                 func(r *request) { r.method = "PUT" },
 		"DELETE":              func(r *request) { r.method = "DELETE" },
 		"GET":                 func(r *request) { r.method = "GET"; r.target += "?" + r.body; r.body = "" },
-		"another page":        func(r *request) { r.target = "/entry/5" },
-		"the list":            func(r *request) { r.target = "/" },
-		"no such request":     func(r *request) { r.target = "/request/4" },
-		"a number too large":  func(r *request) { r.target = "/request/99999999999999999999" },
-		"the token in a path": func(r *request) { r.token, r.target = "", "/request/5?token="+p.token },
+		"another page":        func(r *request) { r.target = p.folder + "entry-5" },
+		"the list":            func(r *request) { r.target = p.folder },
+		"no such request":     func(r *request) { r.target = p.folder + "request-4" },
+		"a number too large":  func(r *request) { r.target = p.folder + "request-99999999999999999999" },
+		"another folder":      func(r *request) { r.target = "/request-5" },
+		"the token in a path": func(r *request) { r.token, r.target = "", p.folder+"request-5?token="+p.token },
 	} {
 		c := good
 		change(&c)
@@ -224,7 +234,7 @@ func TestRequestsOfOthers(t *testing.T) {
 		t.Error("granted")
 	}
 	p.denials = nil
-	if resp := do(good); resp.StatusCode != http.StatusOK {
+	if resp := do(good); resp.StatusCode != http.StatusSeeOther {
 		t.Errorf("the good one: %s", resp.Status)
 	}
 }
@@ -238,9 +248,9 @@ func TestHeaders(t *testing.T) {
 		t.Fatal(err)
 	}
 	jar := &http.Cookie{Name: cookie, Value: u.Query().Get("token")}
-	for _, path := range []string{"/", "/?kind=release&since=2020-01-01&until=x&before=4", "/entry/2", "/entry/99", "/entry/x", "/requests", "/request/5", "/request/1", "/page.css", "/page.js", "/none", "/../session.go"} {
+	for _, path := range []string{"", "?kind=release&since=2020-01-01&until=x&before=4", "entry-2", "entry-99", "entry-x", "requests", "request-5", "request-1", "page.css", "page.js", "none", "../", "../../session.go"} {
 		for _, known := range []bool{true, false} {
-			r, err := http.NewRequest("GET", "http://"+u.Host+path, nil)
+			r, err := http.NewRequest("GET", "http://"+u.Host+u.Path+path, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -282,7 +292,7 @@ func TestDamagedLedger(t *testing.T) {
 	if err := os.WriteFile(path, append(whole, "x {}\n"...), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	r := httptest.NewRequest("GET", "/", nil)
+	r := httptest.NewRequest("GET", p.folder, nil)
 	r.Host = p.host
 	r.AddCookie(&http.Cookie{Name: cookie, Value: p.token})
 	w := httptest.NewRecorder()

@@ -112,6 +112,9 @@ func (v *Event) Fields() (out []Field) {
 		add("refused", r.Reason)
 		add("rule", r.Rule)
 		add("instead", r.Way)
+		if v.Preview > 0 {
+			add("below it", fmt.Sprintf("invented rows, drawn from %d outputs that were released", v.Preview))
+		}
 	}
 	if r := v.Request; r != nil {
 		add("by", r.By)
@@ -139,6 +142,13 @@ func (v *Event) Fields() (out []Field) {
 	if v.Excepts != nil {
 		number("replaces", v.Excepts.Seq)
 		number("request", v.OfRequest)
+	}
+	add("asked", v.Asked)
+	number("withheld", int64(v.Identifiers))
+	add("workspace", v.Workspace)
+	add("purpose", v.Purpose)
+	if v.Refusal == nil {
+		add("title", v.Title)
 	}
 	add("chart", v.Chart)
 	add("card", v.Card)

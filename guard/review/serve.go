@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"crypto/subtle"
 	"embed"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"html/template"
@@ -24,21 +23,25 @@ import (
 
 // page shows a ledger to a browser on the same machine. What it serves:
 //
-//	GET  /               entries, by the filters of the query
-//	GET  /entry/N        one
-//	GET  /requests       requests for exceptions
-//	GET  /request/N      one, with the form that grants it
-//	POST /request/N      reviewer and signature: the one thing that writes
-//	GET  /page.css, /page.js
+//	GET  ./              entries, by the filters of the query
+//	GET  ./entry-N       one
+//	GET  ./requests      requests for exceptions
+//	GET  ./request-N     one, with the form that grants it
+//	POST ./request-N     reviewer and signature: the one thing that writes
+//	GET  ./page.css, ./page.js
 //
 // It answers only on the address that it was opened on and only to who has the
-// token of the address that Serve gives, so that neither another page in the same browser nor another
-// user of the machine reads along. A grant counts by its signature alone; the key
-// that makes it is used in the browser or elsewhere and is never sent.
+// token of the address that Serve gives, so that neither another page in the same
+// browser nor another user of the machine reads along. The browser keeps the token
+// in a cookie of a folder with a name that nobody can guess, for servers on other
+// ports of the machine are given cookies as well (RFC 6265, section 8.5). A grant
+// counts by its signature alone; the key that makes it is used in the browser or
+// elsewhere and is never sent.
 type page struct {
-	book  *Book
-	host  string
-	token string
+	book   *Book
+	host   string
+	folder string
+	token  string
 
 	mu      sync.Mutex
 	denials []time.Time // grants that were refused and recorded within the hour
@@ -67,12 +70,10 @@ func Serve(ctx context.Context, b *Book, port int, ready func(address string)) e
 }
 
 func newPage(b *Book, host string) *page {
-	token := make([]byte, 32)
-	rand.Read(token)
-	return &page{book: b, host: host, token: base64.RawURLEncoding.EncodeToString(token)}
+	return &page{book: b, host: host, folder: "/" + rand.Text() + "/", token: rand.Text()}
 }
 
-func (p *page) address() string { return "http://" + p.host + "/?token=" + p.token }
+func (p *page) address() string { return "http://" + p.host + p.folder + "?token=" + p.token }
 
 // policy lets the page load its own style and script, and send its own forms to itself.
 const policy = "default-src 'none'; style-src 'self'; script-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -92,9 +93,9 @@ func (p *page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.fail(w, http.StatusMisdirectedRequest, "This page has another address.")
 		return
 	}
-	if given := r.URL.Query().Get("token"); given != "" && r.URL.Path == "/" && r.Method == http.MethodGet && p.isToken(given) {
-		http.SetCookie(w, &http.Cookie{Name: cookie, Value: p.token, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode})
-		http.Redirect(w, r, "/", http.StatusSeeOther)
+	if given := r.URL.Query().Get("token"); given != "" && r.URL.Path == p.folder && r.Method == http.MethodGet && p.isToken(given) {
+		http.SetCookie(w, &http.Cookie{Name: cookie, Value: p.token, Path: p.folder, HttpOnly: true, SameSite: http.SameSiteStrictMode})
+		http.Redirect(w, r, p.folder, http.StatusSeeOther)
 		return
 	}
 	if c, err := r.Cookie(cookie); err != nil || !p.isToken(c.Value) {
@@ -109,15 +110,16 @@ func (p *page) isToken(s string) bool {
 }
 
 func (p *page) answer(w http.ResponseWriter, r *http.Request) {
-	section, id, hasID := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	name, inside := strings.CutPrefix(r.URL.Path, p.folder)
+	section, id, numbered := strings.Cut(name, "-")
 	seq, err := strconv.ParseInt(id, 10, 64)
 	switch {
-	case hasID && err != nil:
+	case !inside, numbered && err != nil:
 		section = "unknown"
-	case hasID:
-		section += "/"
+	case numbered:
+		section += "-"
 	}
-	if r.Method == http.MethodPost && section == "request/" {
+	if r.Method == http.MethodPost && section == "request-" {
 		p.grant(w, r, seq)
 		return
 	}
@@ -126,7 +128,7 @@ func (p *page) answer(w http.ResponseWriter, r *http.Request) {
 		p.fail(w, http.StatusMethodNotAllowed, "This page is read; only a grant is written.")
 		return
 	}
-	if text, ok := files[section]; ok && !hasID {
+	if text, ok := files[section]; ok {
 		w.Header().Set("Content-Type", text.kind)
 		w.Write(text.text)
 		return
@@ -138,12 +140,12 @@ func (p *page) answer(w http.ResponseWriter, r *http.Request) {
 	switch section {
 	case "":
 		p.entries(w, r.URL.Query())
-	case "entry/":
+	case "entry-":
 		p.entry(w, seq)
 	case "requests":
 		p.show(w, http.StatusOK, "requests", "Requests", p.book.Cases())
-	case "request/":
-		p.request(w, http.StatusOK, seq, "", "")
+	case "request-":
+		p.request(w, http.StatusOK, seq, r.URL.Query().Get("granted"), "")
 	default:
 		p.fail(w, http.StatusNotFound, "There is no such page.")
 	}
@@ -155,7 +157,7 @@ const perPage = 100
 // list is what the page of entries shows.
 type list struct {
 	Query   url.Values
-	Kinds   []string
+	Kinds   []Event // one of each
 	Chosen  map[string]bool
 	Problem string
 	Events  []Event
@@ -164,7 +166,10 @@ type list struct {
 }
 
 func (p *page) entries(w http.ResponseWriter, q url.Values) {
-	l := list{Query: q, Kinds: ledger.Kinds, Chosen: map[string]bool{}}
+	l := list{Query: q, Chosen: map[string]bool{}}
+	for _, k := range ledger.Kinds {
+		l.Kinds = append(l.Kinds, Event{Kind: k})
+	}
 	f, before, err := filterOf(q)
 	if err != nil {
 		l.Problem = err.Error()
@@ -184,7 +189,7 @@ func (p *page) entries(w http.ResponseWriter, q url.Values) {
 				older[k] = v
 			}
 			older.Set("before", fmt.Sprint(l.Events[perPage-1].Seq))
-			l.Older = "/?" + older.Encode()
+			l.Older = "?" + older.Encode()
 			break
 		}
 		l.Events = append(l.Events, v)
@@ -220,27 +225,43 @@ func (p *page) entry(w http.ResponseWriter, seq int64) {
 		p.fail(w, http.StatusNotFound, fmt.Sprintf("The ledger has no entry %d.", seq))
 		return
 	}
-	p.show(w, http.StatusOK, "entry", fmt.Sprintf("Entry %d", seq), v)
+	p.show(w, http.StatusOK, "entry", fmt.Sprintf("Entry %d", seq), &sheet{v, p.book.Numbers(v), p.book.About(seq)})
+}
+
+// sheet is what the page of an entry shows.
+type sheet struct {
+	*Event
+	Numbers *Event  // of a chart: its table
+	After   []Event // what became of it
 }
 
 // form is what the page of a request shows.
 type form struct {
 	Case
+	Outputs   []*Event
+	After     []Event // grants, denials and exceptions
 	Reviewers []string
 	Head      string // of the statement, up to the reviewer's name
 	Needed    int
-	Done      string
+	Granted   string // by whom, just now
 	Refused   string
 }
 
-func (p *page) request(w http.ResponseWriter, status int, seq int64, done, refused string) {
+func (p *page) request(w http.ResponseWriter, status int, seq int64, granted, refused string) {
 	c, ok := p.book.Case(seq)
 	if !ok {
 		p.fail(w, http.StatusNotFound, fmt.Sprintf("The ledger has no request %d.", seq))
 		return
 	}
 	head := strings.TrimSuffix(Statement(p.book.Origin(), c.Seq, c.Entry, ""), "\n")
-	p.show(w, status, "request", fmt.Sprintf("Request %d", seq), &form{c, p.book.Reviewers(), head, needed, done, refused})
+	f := &form{Case: c, After: p.book.About(seq), Reviewers: p.book.Reviewers(), Head: head, Needed: needed, Refused: refused}
+	for _, o := range c.Request.Outputs {
+		f.Outputs = append(f.Outputs, p.book.Event(o.Seq))
+	}
+	if slices.ContainsFunc(c.Grants, func(g Grant) bool { return g.Reviewer == granted }) {
+		f.Granted = granted
+	}
+	p.show(w, status, "request", fmt.Sprintf("Request %d", seq), f)
 }
 
 // grant takes a reviewer's signature. What has no valid one changes nothing, but
@@ -274,7 +295,7 @@ func (p *page) grant(w http.ResponseWriter, r *http.Request, seq int64) {
 		p.fail(w, http.StatusInternalServerError, err.Error())
 		return
 	}
-	p.request(w, http.StatusOK, seq, "The grant of "+reviewer+" is recorded.", "")
+	http.Redirect(w, r, fmt.Sprintf("request-%d?granted=%s", seq, url.QueryEscape(reviewer)), http.StatusSeeOther)
 }
 
 func (p *page) mayTry() bool {
@@ -324,12 +345,13 @@ type shown struct {
 	Name, Title string
 	Origin      string
 	Entries     int
+	Problems    []Problem
 	Of          any
 }
 
 func (p *page) show(w http.ResponseWriter, status int, name, title string, of any) {
 	p.book.mu.Lock()
-	s := shown{name, title, p.book.tree.Origin(), len(p.book.events), of}
+	s := shown{name, title, p.book.tree.Origin(), len(p.book.events), p.book.problems, of}
 	p.book.mu.Unlock()
 	var b bytes.Buffer
 	if err := templates.ExecuteTemplate(&b, "page", s); err != nil {

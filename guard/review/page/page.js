@@ -33,13 +33,17 @@ if (form) {
 		const signature = new Uint8Array(await crypto.subtle.sign("Ed25519", key, new TextEncoder().encode(text())));
 		document.getElementById("signature").value = btoa(String.fromCharCode(...signature));
 		document.getElementById("key").value = "";
+		form.requestSubmit();
 	}
 
 	if (globalThis.crypto && crypto.subtle) {
 		document.getElementById("with-key").hidden = false;
 		document.getElementById("sign").addEventListener("click", () => {
-			sign().then(() => { told.textContent = "Signed. Grant sends the signature."; },
-				error => { told.textContent = error.name === "NotSupportedError" ? "This browser cannot sign with such a key: use weir ledger sign, and paste what it prints." : error.message; });
+			sign().catch(error => {
+				told.textContent = error.name === "NotSupportedError" ? "This browser cannot sign with such a key: sign elsewhere, as is said below." : error.message;
+			});
 		});
+	} else {
+		document.querySelector("#grant details").open = true;
 	}
 }
