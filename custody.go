@@ -10,6 +10,7 @@ import (
 
 	"weir/guard"
 	"weir/guard/ledger"
+	"weir/guard/review"
 	"weir/notebooks/nbformat"
 	"weir/notebooks/release"
 	"weir/notebooks/verify"
@@ -136,7 +137,7 @@ func (c own) release(name string, content []byte, file string, o release.Options
 		return nil, nil, report, err
 	}
 	if n == nil || len(report.Findings) > 0 && !partly {
-		return nil, nil, report, exit{exitIntegrity, errNotAsReleased}
+		return nil, nil, report, exit{exitIntegrity, errors.Join(errNotAsReleased, c.recordAttempt(name, len(report.Findings)))}
 	}
 	a, err := release.Build(n, report, o)
 	if err != nil {
@@ -144,6 +145,17 @@ func (c own) release(name string, content []byte, file string, o release.Options
 	}
 	slip, err = c.record(file, o.Format, a)
 	return a.Content, slip, report, err
+}
+
+// recordAttempt records that a notebook that was tampered with was to leave.
+func (c own) recordAttempt(name string, outputs int) error {
+	l, err := ledger.Open(c.config.Ledger)
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	_, err = l.Append(ledger.Denial, review.Denial{Attempt: "file", Reason: fmt.Sprintf("%.100q is not as it was released; findings: %d", filepath.Base(name), outputs)})
+	return err
 }
 
 // record writes an artefact into the ledger and signs its slip.

@@ -115,6 +115,9 @@ func TestVerifyFindsTampering(t *testing.T) {
 			}
 		})
 	}
+	if out, _, _ := weir(t, data, "ledger", "show", "--json", "--kind", "denial"); strings.Count(out, "bad.ipynb") != len(tampering) {
+		t.Errorf("attempts to release what was tampered with, %d of them, are recorded as %s", len(tampering), out)
+	}
 	t.Run("a member that stands twice", func(t *testing.T) {
 		content, err := os.ReadFile(path)
 		if err != nil {
