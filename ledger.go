@@ -14,6 +14,7 @@ import (
 	"os/signal"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -87,6 +88,9 @@ func (c *showCommand) Run() error {
 	b, _, err := openBook()
 	if err != nil {
 		return err
+	}
+	if odd := slices.IndexFunc(c.Kind, func(k string) bool { return !slices.Contains(ledger.Kinds, k) }); odd >= 0 {
+		return exit{exitUsage, fmt.Errorf("--kind: there is no kind %q; the kinds are %s", c.Kind[odd], strings.Join(ledger.Kinds, ", "))}
 	}
 	events := b.Events(review.Filter{Kinds: c.Kind, Session: c.Session, Text: c.Text, Since: c.Since, Until: c.Until, Hidden: c.Hidden})
 	if c.Entry != 0 {

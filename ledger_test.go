@@ -199,6 +199,7 @@ func TestException(t *testing.T) {
 	if _, stderr, code := weir(t, s.dir, "--config", s.config, "run", "--allow-errors", nb, "-o", filepath.Join(s.dir, "out.ipynb")); code != 0 && code != 3 {
 		t.Fatal(stderr)
 	}
+	run(2, "the kinds are", "show", "--kind", "releases")
 	output, key := filepath.Join(s.dir, "x.txt"), func(who string) string { return filepath.Join(s.dir, who+".pem") }
 	const reason, a, b = "a rare group is needed for a safety report", "A. Okafor", "B. Lindqvist"
 	first := func(kind string) string { // its number

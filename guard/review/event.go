@@ -86,7 +86,7 @@ type File struct {
 
 // Denial is an attempt that was refused.
 type Denial struct {
-	Attempt  string `json:"attempt"` // request, grant or release
+	Attempt  string `json:"attempt"` // request, grant, release or file
 	Request  int64  `json:"request,omitempty"`
 	Reviewer string `json:"reviewer,omitempty"`
 	Reason   string `json:"reason"`

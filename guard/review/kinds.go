@@ -12,7 +12,7 @@ var meanings = map[string]string{
 	ledger.Request:   "Somebody asks for outputs with nothing hidden.",
 	ledger.Grant:     "A reviewer granted a request.",
 	ledger.Exception: "An output was released with nothing hidden, as two reviewers granted.",
-	ledger.Denial:    "An attempt was refused: a request, a grant or a release that did not count.",
+	ledger.Denial:    "An attempt was refused: a request, a grant, a release or a file that did not count.",
 	ledger.Denied:    "Somebody asked for data that are not open to them.",
 	ledger.Conduct:   "Somebody confirmed the code of conduct and the purpose of the research.",
 	ledger.Shown:     "A notebook's cell displayed an output.",

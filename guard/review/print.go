@@ -59,12 +59,12 @@ func lines(s string) string {
 // Write writes all of an event.
 func (v *Event) Write(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "entry %d · %s · %s UTC\nhash     %s\n", v.Seq, v.Kind, v.Time.Format(time.DateTime), v.Hash)
-	for _, f := range v.Fields() {
+	fmt.Fprintf(&b, "entry %d · %s · %s UTC\n", v.Seq, v.Kind, v.Time.Format(time.DateTime))
+	for _, f := range append(v.Fields(), Field{"hash", v.Hash}) {
 		if value := lines(f.Value); strings.Contains(value, "\n") {
 			fmt.Fprintf(&b, "%s\n    %s\n", f.Name, strings.ReplaceAll(value, "\n", "\n    "))
 		} else {
-			fmt.Fprintf(&b, "%-8s %s\n", f.Name, value)
+			fmt.Fprintf(&b, "%-9s %s\n", f.Name, value)
 		}
 	}
 	if v.Table != nil {
@@ -113,7 +113,7 @@ func (v *Event) Fields() (out []Field) {
 		add("rule", r.Rule)
 		add("instead", r.Way)
 		if v.Preview > 0 {
-			add("below it", fmt.Sprintf("invented rows, drawn from %d outputs that were released", v.Preview))
+			add("below it", fmt.Sprintf("invented rows, drawn from the numbers of other outputs (%d)", v.Preview))
 		}
 	}
 	if r := v.Request; r != nil {

@@ -43,9 +43,9 @@ type Report struct {
 // Verify checks the ledger.
 func (b *Book) Verify(ctx context.Context, c Checks) (*Report, error) {
 	b.mu.Lock()
-	entries, problems, rest := b.entries, slices.Clone(b.problems), b.rest
+	entries, problems, rest := b.entries, b.problems, b.rest
 	b.mu.Unlock()
-	r := &Report{Ledger: b.Origin(), Entries: len(entries), Kinds: map[string]int{}, Problems: problems}
+	r := &Report{Ledger: b.Origin(), Entries: len(entries), Kinds: map[string]int{}, Problems: append([]Problem{}, problems...)}
 	found := func(seq int64, err error) { r.Problems = append(r.Problems, Problem{seq, err.Error()}) }
 	if rest > 0 {
 		found(0, fmt.Errorf("%d bytes stand behind the last entry: a crash left them, which the next session records, or the end was cut off", rest))
