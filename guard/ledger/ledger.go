@@ -40,18 +40,14 @@ func Open(path string) (*Ledger, error) {
 	return l, nil
 }
 
-// create opens the file, which is begun only where no archive says that there was one.
+// create opens the file or begins it.
 func create(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND, 0)
 	if !errors.Is(err, os.ErrNotExist) {
 		return f, unwritable(err)
 	}
-	all, err := archives(path)
-	if err != nil {
-		return nil, unwritable(err)
-	}
-	if len(all) > 0 {
-		return nil, &TamperedError{path, 0, "the file is missing, and its archives are here"}
+	if err := hasNoArchives(path); err != nil {
+		return nil, err
 	}
 	f, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
@@ -61,6 +57,18 @@ func create(path string) (*os.File, error) {
 		return nil, errors.Join(unwritable(err), f.Close())
 	}
 	return f, nil
+}
+
+// hasNoArchives: a file is begun only where no archive says that there was one.
+func hasNoArchives(path string) error {
+	all, err := archives(path)
+	if err != nil {
+		return unwritable(err)
+	}
+	if len(all) > 0 {
+		return &TamperedError{path, 0, "nothing continues the archives"}
+	}
+	return nil
 }
 
 func unwritable(err error) error {
@@ -185,6 +193,10 @@ func (l *Ledger) once(f func() error) error {
 		return errSealed
 	case !same:
 		return &TamperedError{l.path, 0, "the file was removed or replaced while it was in use"}
+	case l.last.Seq == 0:
+		if err := hasNoArchives(l.path); err != nil {
+			return err
+		}
 	}
 	return f()
 }

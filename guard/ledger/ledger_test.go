@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -143,6 +144,84 @@ func TestTampering(t *testing.T) {
 	t.Logf("%d changes to a ledger of %d bytes", tried, len(whole))
 	if tried < 5*len(whole) {
 		t.Errorf("only %d changes were tried", tried)
+	}
+}
+
+// TestTamperingArchives changes an archive and the file that continues it: every
+// byte, every line, and one for another. Only lines that are cut off the last file
+// need a checkpoint.
+func TestTamperingArchives(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger")
+	write(t, path, 2)
+	l, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Rotate(); err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	write(t, path, 2)
+	tree, err := ReadTree(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last, err := tree.Checkpoint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := [][]byte{contents(t, path+".0001"), contents(t, path)}
+	tried := 0
+	found := func(alone bool, archive, file []byte, what string, args ...any) {
+		t.Helper()
+		tried++
+		replace(t, path+".0001", archive)
+		replace(t, path, file)
+		now := new(Tree)
+		rest, err := Read(path, now.Add)
+		if alone && err == nil && rest == 0 {
+			t.Errorf(what+": not found", args...)
+		}
+		if err == nil && now.Check(last) == nil {
+			t.Errorf(what+": not found with a checkpoint", args...)
+		}
+	}
+	with := func(which int, b []byte) (archive, file []byte) {
+		if which == 0 {
+			return b, files[1]
+		}
+		return files[0], b
+	}
+	for which, whole := range files {
+		for i := range whole {
+			b := bytes.Clone(whole)
+			b[i] ^= 0x01
+			archive, file := with(which, b)
+			found(true, archive, file, "file %d, byte %d changed", which, i)
+			archive, file = with(which, slices.Delete(bytes.Clone(whole), i, i+1))
+			found(true, archive, file, "file %d, byte %d removed", which, i)
+			if archive, file = with(which, whole[:i]); i > 0 {
+				found(which == 0 || whole[i-1] != '\n', archive, file, "file %d cut at %d", which, i)
+			}
+		}
+	}
+	all := append(lines(files[0]), lines(files[1])...)
+	for i := range all { // where the files part is moved
+		if i != len(lines(files[0])) {
+			found(true, bytes.Join(all[:i], nil), bytes.Join(all[i:], nil), "the archive ends after line %d", i)
+		}
+		for j := range all {
+			other := append(append(slices.Clone(all[:j]), all[i]), all[j:]...)
+			found(true, bytes.Join(other[:len(other)-3], nil), bytes.Join(other[len(other)-3:], nil), "line %d copied to line %d", i+1, j+1)
+		}
+	}
+	found(true, files[1], files[0], "the files exchanged")
+	found(true, files[0], files[0], "the archive in the file's place")
+	found(true, files[0], nil, "an empty file")
+	t.Logf("%d changes", tried)
+	replace(t, path, nil)
+	if _, err := Open(path); err == nil {
+		t.Error("an empty file was opened beside its archive")
 	}
 }
 
@@ -388,6 +467,9 @@ func TestRotate(t *testing.T) {
 	}
 	if _, err := Open(path); err == nil {
 		t.Error("a ledger was begun anew beside its archives")
+	}
+	if _, err := os.Stat(path); err == nil {
+		t.Error("the missing file was put back")
 	}
 }
 

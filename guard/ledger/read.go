@@ -67,6 +67,9 @@ func (r *Reader) Each(f func(Entry) error) (rest int, err error) {
 		if now, _ := archives(r.Path); err != nil && !stopped && path == r.Path && len(now) > len(all) {
 			continue // it was moved aside before it was opened
 		}
+		if err == nil && path == r.Path && r.file > 0 && r.size == 0 {
+			err = &TamperedError{path, 0, "nothing continues the archives"}
+		}
 		if err != nil || path == r.Path {
 			return rest, err
 		}
