@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -36,10 +37,11 @@ func Read(path string, f func(Entry) error) (rest int, err error) {
 	return (&Reader{Path: path}).Each(f)
 }
 
-// Reader reads a ledger as it grows.
+// Reader reads a ledger as it grows. Its methods may be called by several goroutines.
 type Reader struct {
 	Path string
 
+	mu   sync.Mutex
 	file int // archives that were read to their end
 	last Entry
 	size int64 // bytes of the file after those archives that were read
@@ -48,6 +50,8 @@ type Reader struct {
 
 // Each gives the entries to f that no earlier call gave, as Read does.
 func (r *Reader) Each(f func(Entry) error) (rest int, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	for {
 		all, err := archives(r.Path)
 		if err != nil {
