@@ -64,7 +64,8 @@ func askAll(t testing.TB, c config, r *rand.Rand, questions int) {
 	t.Helper()
 	s, err := newSession(c)
 	if err != nil {
-		t.Fatal(err)
+		t.Error(err)
+		return
 	}
 	s.batch = true
 	defer s.Close()
@@ -74,7 +75,7 @@ func askAll(t testing.TB, c config, r *rand.Rand, questions int) {
 			code = question(r)
 		}
 		if out := s.Execute(t.Context(), kernel.Request{Code: code, Count: i + 1}, &hearing{}); out.Failed && out.Name != "Refused" {
-			t.Fatalf("%s\n%s: %s", code, out.Name, out.Value)
+			t.Errorf("%s\n%s: %s", code, out.Name, out.Value)
 		}
 	}
 }
@@ -90,8 +91,8 @@ func (*hearing) Progress(string, int64, int64)     {}
 func (*hearing) Page(kernel.Data)                  {}
 func (s *hearing) Result(d kernel.Data)            { s.texts = append(s.texts, d.MIME()["text/plain"]) }
 
-// month is a recorded month of simulated use: sessions a day, the policy made
-// stricter in the middle.
+// month is a recorded month of simulated use: sessions at once every day, the policy
+// made stricter in the middle.
 func month(t testing.TB, s site, days, sessions, questions int) config {
 	t.Helper()
 	r := rand.New(rand.NewPCG(11, 22))
@@ -112,9 +113,12 @@ func month(t testing.TB, s site, days, sessions, questions int) config {
 		if conf, err = loadConfig(s.config); err != nil {
 			t.Fatal(err)
 		}
+		var wg sync.WaitGroup
 		for range sessions {
-			askAll(t, conf, r, questions)
+			of := rand.New(rand.NewPCG(r.Uint64(), 1))
+			wg.Go(func() { askAll(t, conf, of, questions) })
 		}
+		wg.Wait()
 	}
 	return conf
 }
@@ -140,7 +144,7 @@ func replayAll(t testing.TB, c config) (r *review.Report, progress int) {
 // TestReplay: every decision of a month comes out again as it was recorded; a
 // number that was put in afterwards does not.
 func TestReplay(t *testing.T) {
-	days, sessions, questions := 4, 1, 5
+	days, sessions, questions := 4, 2, 5
 	if os.Getenv("LONG") != "" {
 		days, sessions, questions = 22, 3, 8
 	}

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -30,9 +31,9 @@ import (
 //	'f' uvarint n, n bytes, set     the count of a set is known, or the sum of the variable that is named
 //
 // A set is as audit.Set writes it. A record is on the disk before what it tells of
-// is shown. Several processes may share a file; each takes its lock, and reads what
-// the others wrote before it asks. What a crash left of a record is cut off; any
-// other damage is refused.
+// is shown. Several processes may share a file; each takes its lock, reads what the
+// others wrote and keeps the lock until its decision is recorded. What a crash left
+// of a record is cut off; any other damage is refused.
 //
 // Beside it, with the suffix .state, lies what the audit has worked out from its
 // first bytes: how many they are, their CRC-32C and the number of participants, 8
@@ -71,7 +72,12 @@ func OpenHistory(path string, ids []int64, p Policy) (*History, error) {
 	h := &History{file: f, number: map[int64]int32{}, options: audit.HistoryOptions{
 		Limit: p.Threshold, Band: p.Audit.Band, Seed: seed,
 	}}
-	if err := h.locked(func() error { return h.enrol(ids) }); err != nil {
+	end, err := h.decide(context.Background())
+	if err == nil {
+		err = h.do(func() error { return h.enrol(ids) })
+		end()
+	}
+	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return h, nil
@@ -188,25 +194,21 @@ func (h *History) set(members []int32) *audit.Set {
 }
 
 // shown says which sets have been shown.
-func (h *History) shown(sets func() []*audit.Set) (out []bool, err error) {
-	err = h.locked(func() error {
-		for _, s := range sets() {
-			out = append(out, h.audit.Shown(s))
-		}
-		return nil
-	})
-	return out, err
+func (h *History) shown(sets []*audit.Set) (out []bool) {
+	for _, s := range sets {
+		out = append(out, h.audit.Shown(s))
+	}
+	return out
 }
 
-// ask decides on a table and remembers what is shown of it, on the disk. sets makes
-// the table's sets, once it is known how many participants there are.
-func (h *History) ask(ctx context.Context, question func() *audit.Question) (*audit.Answer, error) {
+// ask decides on a table and remembers what is shown of it, on the disk.
+func (h *History) ask(ctx context.Context, question *audit.Question) (*audit.Answer, error) {
 	var out *audit.Answer
 	var stopped error
 	tell, end := progressOf(ctx)
 	defer end()
-	err := h.locked(func() error {
-		out, stopped = h.audit.AskContext(ctx, question(), tell)
+	err := h.do(func() error {
+		out, stopped = h.audit.AskContext(ctx, question, tell)
 		var items []byte
 		for _, f := range out.Facts {
 			items = binary.AppendUvarint(append(items, 'f'), uint64(len(f.Sum)))
@@ -221,24 +223,55 @@ func (h *History) ask(ctx context.Context, question func() *audit.Question) (*au
 	return out, errors.Join(err, stopped)
 }
 
-// locked runs f while no other process uses the file, when all of it has been read.
-func (h *History) locked(f func() error) error {
+// decide begins a decision: all of the file has been read, and nobody else decides
+// until end is called. That is when the decision stands in the ledger, so that there
+// decisions have the order in which they were made, and a replay makes them again.
+func (h *History) decide(ctx context.Context) (end func(), err error) {
+	if h == nil {
+		return func() {}, nil
+	}
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.problem != nil {
-		return h.problem
+	if err := h.lock(ctx); err != nil {
+		h.mu.Unlock()
+		return nil, err
 	}
-	if err := unix.Flock(int(h.file.Fd()), unix.LOCK_EX); err != nil {
-		return fmt.Errorf("the history of releases cannot be locked: %w", err)
+	end = func() {
+		unix.Flock(int(h.file.Fd()), unix.LOCK_UN)
+		h.mu.Unlock()
 	}
-	defer unix.Flock(int(h.file.Fd()), unix.LOCK_UN)
-	h.problem = errors.New("the history of releases was left in the middle of a question; restart the kernel")
-	err := h.catchUp()
-	if err == nil {
-		err = f()
+	if err := h.do(h.catchUp); err != nil {
+		end()
+		return nil, err
 	}
-	h.problem = err // it may know of what the file does not
-	return err
+	return end, nil
+}
+
+// lock waits until no other process has the file, or ctx ends.
+func (h *History) lock(ctx context.Context) error {
+	for wait := time.Millisecond; ; wait = min(2*wait, 50*time.Millisecond) {
+		switch err := unix.Flock(int(h.file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err {
+		case nil:
+			return nil
+		case unix.EWOULDBLOCK, unix.EINTR:
+		default:
+			return fmt.Errorf("the history of releases cannot be locked: %w", err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(wait):
+		}
+	}
+}
+
+// do runs f, after whose error nothing is asked any more: it may know of what the
+// file does not.
+func (h *History) do(f func() error) error {
+	if h.problem == nil {
+		h.problem = errors.New("the history of releases was left in the middle of a question; restart the kernel")
+		h.problem = f()
+	}
+	return h.problem
 }
 
 // catchUp reads what was written since.

@@ -1,14 +1,22 @@
 package guard
 
 import (
+	"context"
+	"crypto/ed25519"
+	"errors"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
+	"weir/datasets/plan"
+	"weir/datasets/tally"
 	"weir/guard/audit"
+	"weir/guard/ledger"
 )
 
 // people are ids of participants in a random order.
@@ -34,9 +42,12 @@ func having(ids []int64, want func(id int) bool) []int32 {
 // counts asks for the count of a set.
 func counts(t *testing.T, h *History, members []int32) bool {
 	t.Helper()
-	a, err := h.ask(t.Context(), func() *audit.Question {
-		return &audit.Question{Sets: []*audit.Set{h.set(members)}, Numbers: []audit.Given{{Sets: []int{0}}}}
-	})
+	end, err := h.decide(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer end()
+	a, err := h.ask(t.Context(), &audit.Question{Sets: []*audit.Set{h.set(members)}, Numbers: []audit.Given{{Sets: []int{0}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,4 +212,58 @@ func FuzzHistory(f *testing.F) {
 			h.Close()
 		}
 	})
+}
+
+// TestDecisionsHaveAnOrder: while the decision of one session is on its way into the
+// ledger, no other session decides; so a replay that follows the ledger knows of each
+// decision what it knew. Who waits can be interrupted.
+func TestDecisionsHaveAnOrder(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "history")
+	ids := people(100, 1)
+	table := &tally.Table{
+		Groups:  []tally.Group{{Labels: []string{"everyone"}, All: tally.Set{Participants: 100}}},
+		Members: &tally.Members{Participants: 100, Parts: [][]tally.Entries{{{Cell: make([]int32, 100)}}}, Groups: []tally.Cells{{Cells: []int32{0}}}},
+	}
+	session := func(l Ledger) *Guard {
+		g, err := New(Builtin, l, ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)), "session", &plan.Schema{Tier: plan.Registered}, openHistory(t, path, ids))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return g
+	}
+	n := then(t, root(t, "Everyone"), "Attrition")
+	var recorded []string
+	other := session(appending(func() { recorded = append(recorded, "the other's") }))
+	var others sync.WaitGroup
+	one := session(appending(func() {
+		ctx, stop := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		defer stop()
+		if _, err := other.TableContext(ctx, n, table); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("decided in the middle of a decision: %v", err)
+		}
+		others.Go(func() {
+			if _, err := other.Table(n, table); err != nil {
+				t.Error(err)
+			}
+		})
+		time.Sleep(100 * time.Millisecond)
+		recorded = append(recorded, "one's")
+	}))
+	if _, err := one.Table(n, table); err != nil {
+		t.Fatal(err)
+	}
+	others.Wait()
+	if !slices.Equal(recorded, []string{"one's", "the other's"}) {
+		t.Errorf("recorded: %q", recorded)
+	}
+}
+
+// appending is a ledger that does something when a release is recorded.
+type appending func()
+
+func (f appending) Append(kind string, _ any) (ledger.Entry, error) {
+	if kind == ledger.Release {
+		f()
+	}
+	return ledger.Entry{Seq: 1}, nil
 }

@@ -55,6 +55,11 @@ func (g *Guard) TableContext(ctx context.Context, n *plan.Node, t *tally.Table) 
 	case isHistogram(n, t):
 		protect = g.histogram
 	}
+	end, err := g.history.decide(ctx)
+	if err != nil {
+		return Release{}, err
+	}
+	defer end()
 	p, err := protect(ctx, n, t)
 	if err != nil {
 		return Release{}, err

@@ -29,10 +29,7 @@ func (g *Guard) recall(lo *lowering, t *tally.Table) (*asked, error) {
 			q.set(where)
 		}
 	}
-	shown, err := g.history.shown(func() []*audit.Set { return q.sets(g.history) })
-	if err != nil {
-		return nil, err
-	}
+	shown := g.history.shown(q.sets(g.history))
 	lo.system.Fixed, lo.own = make([]bool, len(lo.system.Count)), len(lo.hidden)
 	for c, where := range lo.places {
 		if k, ok := q.index[where]; ok && shown[k] && !lo.sensitive[c] {
@@ -65,7 +62,7 @@ func (g *Guard) remember(ctx context.Context, q *asked, lo *lowering, gone []boo
 		q.numbers = append(q.numbers, n)
 	}
 	q.values(lo)
-	answer, err := g.history.ask(ctx, func() *audit.Question { return q.question(g.history) })
+	answer, err := g.history.ask(ctx, q.question(g.history))
 	if err != nil {
 		return "", err
 	}
@@ -100,8 +97,7 @@ type asked struct {
 	index   map[place]int
 	numbers []audit.Given
 
-	found  []*audit.Set // by place
-	people int          // in the history, when they were found
+	found []*audit.Set // by place
 }
 
 func (q *asked) set(p place) int {
@@ -155,12 +151,8 @@ func (q *asked) question(h *History) *audit.Question {
 	return &audit.Question{Sets: q.sets(h), Numbers: q.numbers}
 }
 
-// sets is the participants of the places. They are found once, but for places that
-// are new and when there are more participants than there were.
+// sets is the participants of the places, each found once.
 func (q *asked) sets(h *History) []*audit.Set {
-	if q.people != h.people {
-		q.found, q.people = nil, h.people
-	}
 	members := make([][]int32, len(q.places))
 	takers := make([][]taker, len(q.Groups)) // by group
 	for k, p := range q.places[len(q.found):] {
@@ -265,7 +257,7 @@ func (g *Guard) rememberSteps(ctx context.Context, t *tally.Table, safe []bool) 
 	for i := range t.Groups {
 		q.numbers = append(q.numbers, audit.Given{Sets: []int{q.set(place{i, -1, ""})}, Hidden: !safe[i]})
 	}
-	answer, err := g.history.ask(ctx, func() *audit.Question { return q.question(g.history) })
+	answer, err := g.history.ask(ctx, q.question(g.history))
 	if err != nil {
 		return "", err
 	}
