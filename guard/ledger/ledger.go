@@ -46,8 +46,11 @@ func create(path string) (*os.File, error) {
 	if !errors.Is(err, os.ErrNotExist) {
 		return f, unwritable(err)
 	}
-	if err := hasNoArchives(path); err != nil {
-		return nil, err
+	if gone := hasNoArchives(path); gone != nil {
+		if f, err = os.OpenFile(path, os.O_RDWR|os.O_APPEND, 0); err == nil { // others began and archived it meanwhile
+			return f, nil
+		}
+		return nil, gone
 	}
 	f, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
