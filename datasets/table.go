@@ -220,6 +220,21 @@ func (t Table) Heatmap() Chart { return Chart{then(t.n, "Heatmap")} }
 // Sankey is the flow from key to key.
 func (t Table) Sankey() Chart { return Chart{then(t.n, "Sankey")} }
 
+// Survival is the survival curves of a table of participants by bands of the time for
+// which each was followed and by whether that time ended with the event. Other keys are
+// told by colour and panels. A curve ends where an interval's number is hidden.
+func (t Table) Survival(time Category, event Bool) Chart {
+	return Chart{then(t.n, "Survival", time.n, event.n)}
+}
+
+// Forest is a forest plot of a table of participants by an outcome and other keys: in
+// each group the proportion with the outcome, with its 95% interval.
+func (t Table) Forest(outcome Bool) Chart { return Chart{then(t.n, "Forest", outcome.n)} }
+
+// OddsRatio makes a forest plot one of the odds of the outcome with an exposure over
+// those without, in each group. The exposure is a key of the table, too.
+func (c Chart) OddsRatio(exposure Bool) Chart { return Chart{then(c.n, "OddsRatio", exposure.n)} }
+
 // Stacked stacks bars to 100%.
 func (c Chart) Stacked() Chart { return Chart{then(c.n, "Stacked")} }
 

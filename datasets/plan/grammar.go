@@ -274,6 +274,8 @@ Table.Line() Chart
 Table.BoxPlot() Chart
 Table.Heatmap() Chart
 Table.Sankey() Chart
+Table.Survival(Category, Bool) Chart
+Table.Forest(Bool) Chart
 Chart.X(Key) Chart
 Chart.Color(Key) Chart
 Chart.Facet(Key) Chart
@@ -281,6 +283,7 @@ Chart.Y(Stat) Chart
 Chart.Title(string) Chart
 Chart.Stacked() Chart
 Chart.LogY() Chart
+Chart.OddsRatio(Bool) Chart
 `
 
 // unions are the kinds that an argument or a receiver may be of.

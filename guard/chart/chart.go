@@ -1,6 +1,6 @@
 // Package chart draws released numbers, and nothing else: bars, lines, box plots,
-// heat maps and Sankey diagrams, as text, SVG, PNG and Vega-Lite. Call New with a
-// chart's plan and the table that was released for it.
+// heat maps, Sankey diagrams, survival curves and forest plots, as text, SVG, PNG and
+// Vega-Lite. Call New with a chart's plan and the table that was released for it.
 //
 // A hidden number is forgotten as the first thing that New does: every picture
 // and every text is made of what is left. It is drawn as hidden, in a form whose
@@ -34,6 +34,7 @@ type Chart struct {
 	wide    []int            // of a histogram, by label of x, how many bins it is
 	stacked bool
 	log     bool
+	spans   []span // of survival curves: the intervals of time
 	drawing *drawing
 }
 
@@ -41,22 +42,27 @@ type Chart struct {
 type kind struct {
 	op, words   string
 	least, most int // keys
+	several     int // how many numbers of a group are drawn, where it has several
 }
 
 var kinds = []kind{
-	{"Bar", "bar chart", 1, 3},
-	{"Line", "line chart", 1, 3},
-	{"BoxPlot", "box plot", 1, 3},
-	{"Heatmap", "heat map", 2, 3},
-	{"Sankey", "Sankey diagram", 2, 6},
-	{"Histogram", "histogram", 1, 1},
+	{"Bar", "bar chart", 1, 3, 0},
+	{"Line", "line chart", 1, 3, 0},
+	{"BoxPlot", "box plot", 1, 3, 5},
+	{"Heatmap", "heat map", 2, 3, 0},
+	{"Sankey", "Sankey diagram", 2, 6, 0},
+	{"Histogram", "histogram", 1, 1, 0},
+	{"Survival", "survival curve", 1, 3, 3},
+	{"Forest", "forest plot", 0, 3, 3},
 }
 
 // New draws the chart of a plan from its released table: by default the first key
 // runs along x, the second is told by colour, the third makes panels, and the
 // first statistic is shown. In a heat map the first key runs down and the second
-// along x, as in a table; a Sankey diagram goes from key to key. title stands
-// where the plan sets none. Errors are *plan.Error.
+// along x, as in a table; a Sankey diagram goes from key to key. Survival curves and
+// forest plots are estimates from some of the keys, drawn by the others: time along x,
+// the first of the others down. title stands where the plan sets none. Errors are
+// *plan.Error.
 func New(n *plan.Node, r *plan.Result, title string) (*Chart, error) {
 	s, err := readSettings(n)
 	if err != nil {
@@ -88,6 +94,7 @@ type settings struct {
 	roles        [3]*plan.Node // the steps X, Color and Facet
 	y            *plan.Node
 	stacked, log *plan.Node
+	odds         *plan.Node
 	names        map[plan.ID]*plan.Node // the plan's parts
 }
 
@@ -136,6 +143,8 @@ func (s *settings) set(n *plan.Node) {
 		first(&s.stacked)
 	case "LogY":
 		first(&s.log)
+	case "OddsRatio":
+		first(&s.odds)
 	}
 }
 
@@ -154,9 +163,15 @@ func (s *settings) fits() error {
 		return wrongAt(s.stacked, "a "+s.kind.words+" is not stacked", "use .Bar().Stacked()")
 	case s.log != nil && is("Heatmap", "Sankey"):
 		return wrongAt(s.log, "a "+s.kind.words+" has no y axis of numbers", "leave .LogY() out")
+	case s.log != nil && is("Survival", "Forest"):
+		return wrongAt(s.log, "the axis of a "+s.kind.words+" is that of its estimates", "leave .LogY() out")
+	case s.odds != nil && !is("Forest"):
+		return wrongAt(s.odds, "a "+s.kind.words+" has no odds ratios", "use .Forest(…).OddsRatio(…)")
+	case s.roles[0] != nil && is("Survival", "Forest"):
+		return wrongAt(s.roles[0], "the first key of a "+s.kind.words+" has its place", "use .Color(…) or .Facet(…) for another")
 	case s.log != nil && s.stacked != nil:
 		return wrongAt(s.log, "shares of a whole have no logarithmic axis", "leave .LogY() or .Stacked() out")
-	case s.y != nil && is("Sankey", "Histogram"):
+	case s.y != nil && is(ofParticipants...):
 		return wrongAt(s.y, "a "+s.kind.words+" shows participants", "leave .Y(…) out")
 	case s.roles[1] != nil && is("Heatmap"):
 		return wrongAt(s.roles[1], "a heat map tells its numbers by colour", "use .X(…) for the key along x; the other runs down")
@@ -168,6 +183,9 @@ func (s *settings) fits() error {
 	}
 	return nil
 }
+
+// ofParticipants are the charts of a table's participants, not of a statistic.
+var ofParticipants = []string{"Sankey", "Histogram", "Survival", "Forest"}
 
 // Bounds of what can be told apart, and of what an output may weigh.
 const (
@@ -216,14 +234,17 @@ func (c *Chart) bounds() []bound {
 	if c.wide != nil {
 		x = c.slots()
 	}
-	most := map[string]int{"Heatmap": 120, "BoxPlot": 120, "Line": maxGroups, "Bar": 400, "Histogram": maxBins}[c.kind.op] / columnsOf(panels)
+	most := map[string]int{"Heatmap": 120, "BoxPlot": 120, "Line": maxGroups, "Bar": 400, "Histogram": maxBins, "Survival": 400, "Forest": maxRows}[c.kind.op] / columnsOf(panels)
 	out := []bound{{panels, maxPanels, "panels are too many", fewer}}
-	if c.kind.op == "Heatmap" {
+	switch c.kind.op {
+	case "Heatmap":
 		out = append(out, bound{colours, maxRows, "rows are too many", fewer})
-	} else {
+	case "Forest":
+		return append(out, bound{x * colours, maxRows, "rows are too many", fewer})
+	default:
 		out = append(out, bound{colours, maxColours, "colours cannot be told apart", "give each label a panel with .Facet(…), or " + fewer})
 	}
-	if c.kind.op != "Line" && c.kind.op != "Heatmap" && !c.stacked {
+	if !slices.Contains([]string{"Line", "Heatmap", "Survival"}, c.kind.op) && !c.stacked {
 		x *= colours
 	}
 	return append(out, bound{x, most, fmt.Sprintf("side by side are too many, at most %d fit", most), fewer})
@@ -232,7 +253,8 @@ func (c *Chart) bounds() []bound {
 // Text is the chart as aligned text, with every number that it shows.
 func (c *Chart) Text() string { return c.text() }
 
-// SVG is the chart as an SVG image on a white card. Marks say what they are in
+// SVG is the chart as an SVG image. It stands on a white card, so that it can be read
+// on a page of any theme. Marks say what they are in
 // data-mark, and name their group and number in a title:
 //
 //	<rect data-mark="bar" x="96" y="120.5" …><title>Female, 45–65: 1,204</title></rect>
@@ -256,6 +278,10 @@ func (c *Chart) draw() *drawing {
 		c.drawHeat(d, top)
 	case "Sankey":
 		c.drawSankey(d, top)
+	case "Survival":
+		c.drawSurvival(d, top)
+	case "Forest":
+		c.drawForest(d, top)
 	}
 	return d
 }
@@ -263,10 +289,18 @@ func (c *Chart) draw() *drawing {
 // has says whether some number of the chart is in the state.
 func (c *Chart) has(s state) bool { n, _ := c.count(s); return n > 0 }
 
+// counted are the numbers of a group that are counted: each, or only an estimate.
+func (c *Chart) counted(g *group) []value {
+	if c.kind.op == "Survival" || c.kind.op == "Forest" {
+		return g.values[:1]
+	}
+	return g.values
+}
+
 // count is how many numbers are in the state, and of how many.
 func (c *Chart) count(s state) (n, all int) {
 	for _, g := range c.groups {
-		for _, v := range g.values {
+		for _, v := range c.counted(g) {
 			all++
 			if v.state == s {
 				n++

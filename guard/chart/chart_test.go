@@ -43,7 +43,7 @@ func quickForms(t testing.TB, c *Chart) map[string]string {
 // form is another.
 func TestHiddenNumbersLeaveNoTrace(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	for _, s := range samples {
+	for _, s := range slices.Concat(samples, estimated) {
 		t.Run(s.name, func(t *testing.T) {
 			n, result := s.make(t)
 			c, err := New(n, result, "")

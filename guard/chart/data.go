@@ -76,7 +76,8 @@ type group struct {
 	values []value
 }
 
-// key is a key of the chart, with the labels that its groups have, "missing" last.
+// key is a key of the chart, with the labels that its groups have, "missing" last,
+// and "total" after it where it is drawn.
 type key struct {
 	name    string // "" of one that the chart does not have
 	labels  []label
@@ -89,10 +90,13 @@ type label struct{ full, short string }
 // newKey makes a key of labels in order, and finds their places in it.
 func newKey(name string, order []string) (*key, map[string]int) {
 	k, at := &key{name: name, missing: -1}, map[string]int{}
-	if i := slices.Index(order, plan.Missing); i >= 0 {
-		order = append(slices.Delete(slices.Clone(order), i, i+1), plan.Missing)
-		k.missing = len(order) - 1
+	order = slices.Clone(order)
+	for _, last := range []string{plan.Missing, plan.Total} {
+		if i := slices.Index(order, last); i >= 0 {
+			order = append(slices.Delete(order, i, i+1), last)
+		}
 	}
+	k.missing = slices.Index(order, plan.Missing)
 	for i, l := range order {
 		at[l] = i
 		k.labels = append(k.labels, label{named(l, maxText), named(l, maxShort)})

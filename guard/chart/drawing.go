@@ -66,7 +66,7 @@ const (
 	ink   = "#222222"
 	faint = "#666666"
 	line  = "#dddddd"
-	grey  = "#999999" // of "missing"
+	grey  = "#ababab" // of "missing"
 	paper = "#ffffff"
 )
 
@@ -170,8 +170,9 @@ func fit(words string, width, size float64, bold bool) string {
 }
 
 // palette is Okabe and Ito's, which the colour-blind can tell apart; the colours
-// that are hardest to see on white come last. A second round is paler.
-var palette = [...]string{"#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#000000", "#f0e442"}
+// that are hardest to see on white come last, and a dark grey, which can be seen on a
+// dark page, stands for their black. A second round is paler.
+var palette = [...]string{"#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#5f5f5f", "#f0e442"}
 
 // colour is the colour of labels of x and colour.
 func (c *Chart) colour(x, i int) string {

@@ -97,6 +97,14 @@ func (c *Chart) note() string {
 		return countOf(n, all, "flow") + " hidden and left out"
 	case c.kind.op == "BoxPlot" && len(c.parts) == 5:
 		return "whiskers: " + c.parts[0] + " to " + c.parts[4] + ", box: " + c.parts[1] + " to " + c.parts[3] + ", line: " + c.parts[2]
+	case c.kind.op == "Survival" && c.has(hidden):
+		return "life-table estimate, bands: 95% intervals; a curve ends where numbers are hidden"
+	case c.kind.op == "Survival":
+		return "life-table estimate, bands: 95% intervals"
+	case c.kind.op == "Forest" && c.log:
+		return "lines: 95% intervals (Woolf); beside them the outcome/all, of the exposed : of the others"
+	case c.kind.op == "Forest":
+		return "lines: 95% intervals (Wilson)"
 	case c.kind.op == "BoxPlot":
 		return "box: " + c.parts[0] + " to " + c.parts[2] + ", line: " + c.parts[1]
 	}
@@ -136,7 +144,7 @@ func (c *Chart) explainColours(l *legend) {
 	l.entry(0, k.name, k.name)
 	for i, label := range k.labels {
 		x := l.entry(16, label.short, label.full)
-		if c.kind.op == "Line" {
+		if c.kind.op == "Line" || c.kind.op == "Survival" {
 			l.d.line(c.colour(0, i), 2.5, point{x, l.y + 6}, point{x + 12, l.y + 6}).dashed = i >= len(palette)
 		} else {
 			l.d.rect(x, l.y, 11, 11, c.colour(0, i))
@@ -163,7 +171,7 @@ func (c *Chart) explainShades(l *legend) {
 // atFoot says whether a logarithmic axis has numbers that it has no place for.
 func (c *Chart) atFoot() bool {
 	return c.log && slices.ContainsFunc(c.groups, func(g *group) bool {
-		return slices.ContainsFunc(g.values, func(v value) bool { return v.state == shown && v.number <= 0 })
+		return slices.ContainsFunc(c.drawn(g), func(v value) bool { return v.state == shown && v.number <= 0 })
 	})
 }
 
@@ -193,7 +201,12 @@ func (c *Chart) newGrid(d *drawing, top, left, h, below float64) *grid {
 	if c.kind.op == "Heatmap" {
 		g.w = min(g.w, 96*float64(len(c.keys[0].labels)))
 	}
-	if c.keys[0].name != "" {
+	switch {
+	case c.kind.op == "Survival":
+		g.labels.height = c.riskHeight()
+	case c.kind.op == "Forest":
+		g.labels.height = 20
+	case c.keys[0].name != "":
 		g.labels = fitLabels(c.keys[0], g.slot())
 	}
 	g.top = top + 8
@@ -311,6 +324,9 @@ func (c *Chart) frame(d *drawing, top, below float64, s scale) *grid {
 	for _, tick := range s.ticks {
 		left = max(left, margin+12+roomOf(s.say(tick)))
 	}
+	if c.kind.op == "Survival" {
+		left = max(left, c.riskLeft())
+	}
 	g := c.newGrid(d, top+20, left, c.panelHeight(), below)
 	g.finish()
 	return g
@@ -320,7 +336,7 @@ func (c *Chart) frame(d *drawing, top, below float64, s scale) *grid {
 func (g *grid) finish() {
 	rows := (len(g.c.keys[2].labels) + g.columns - 1) / g.columns
 	y := g.top + float64(rows)*(g.h+g.between) - g.between + g.below + g.labels.height + 4
-	if k := g.c.keys[0]; k.name != "" {
+	if k := g.c.keys[0]; k.name != "" && g.c.kind.op != "Forest" {
 		w := float64(g.columns)*(g.w+gap) - gap
 		t := g.d.text(g.left+w/2, y+14, small, "middle", fit(k.name, w, small, false))
 		t.fill, t.tip = faint, k.name

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -23,6 +24,7 @@ type sample struct {
 	number   func(at []int, part int) float64
 	bins     func(at []int) int // of the plan's that a bin of a histogram is
 	settings []setting
+	works    []int // which keys the chart's step names
 }
 
 // setting is a step after the chart's: an operation and, for X, Color and Facet,
@@ -69,6 +71,12 @@ func call(t testing.TB, n *plan.Node, name string) *plan.Node {
 
 // keyPlan is the key number i of a table.
 func keyPlan(t testing.TB, i int, name string) *plan.Node {
+	switch name {
+	case "died":
+		return call(t, root(t, "HasEHR"), name)
+	case "treated":
+		return call(t, root(t, "HasFitbit"), name)
+	}
 	return call(t, then(t, root(t, "Age"), "Bands", i+1), name)
 }
 
@@ -114,11 +122,15 @@ func (s sample) make(t testing.TB) (*plan.Node, *plan.Result) {
 	} else {
 		n = then(t, n, "By", keys...)
 		n = s.tabulate(t, n, r)
-		n = then(t, n, s.kind)
+		var works []plan.Arg
+		for _, k := range s.works {
+			works = append(works, keys[k])
+		}
+		n = then(t, n, s.kind, works...)
 	}
 	for _, set := range s.settings {
 		switch set.op {
-		case "X", "Color", "Facet":
+		case "X", "Color", "Facet", "OddsRatio":
 			n = then(t, n, set.op, keys[set.key])
 		default:
 			n = then(t, n, set.op)
@@ -360,7 +372,7 @@ var samples = []sample{
 
 // TestSamples draws every kind. With -artifacts the pictures are kept, to be looked at.
 func TestSamples(t *testing.T) {
-	for _, s := range samples {
+	for _, s := range slices.Concat(samples, estimated) {
 		t.Run(s.name, func(t *testing.T) {
 			c := s.draw(t)
 			picture, err := c.PNG()

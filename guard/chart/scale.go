@@ -24,8 +24,11 @@ func (c *Chart) scale(bars bool) scale {
 		return linear(0, 1, true)
 	}
 	lo, hi := math.Inf(1), math.Inf(-1)
+	if c.kind.op == "Survival" {
+		lo, hi = 1, 1 // where every curve begins
+	}
 	for _, g := range c.groups {
-		for _, v := range g.values {
+		for _, v := range c.drawn(g) {
 			if v.state == shown && (!c.log || v.number > 0) {
 				lo, hi = min(lo, v.number), max(hi, v.number)
 			}
@@ -47,6 +50,9 @@ func (c *Chart) scale(bars bool) scale {
 	}
 	return linear(lo, hi, c.percent)
 }
+
+// drawn are the numbers of a group that stand on the axis.
+func (c *Chart) drawn(g *group) []value { return g.values[:min(len(g.values), max(c.kind.several, 1))] }
 
 // linear is an axis with ticks at 1, 2, 2.5 or 5 times a power of ten.
 func linear(lo, hi float64, percent bool) scale {

@@ -14,7 +14,7 @@ func (c *Chart) fill(s *settings, r *plan.Result) error {
 	if err != nil {
 		return err
 	}
-	t := &table{s: s, names: make([]string, len(r.Keys))}
+	t := &table{s: s, names: make([]string, len(r.Keys)), keys: r.Keys}
 	for i, id := range r.Keys {
 		if n := s.names[id]; n != nil {
 			t.names[i] = named(n.Name(), maxText)
@@ -32,9 +32,17 @@ func (c *Chart) fill(s *settings, r *plan.Result) error {
 		return s.wrong(fmt.Sprintf("%s groups are too many for a chart", plain(float64(len(t.rows)))), fewer)
 	}
 	c.parts = parts
-	if c.kind.op != "BoxPlot" && len(parts) > 1 {
+	switch {
+	case c.kind.op == "Survival":
+		err = c.survive(s, t)
+	case c.kind.op == "Forest":
+		err = c.forest(s, t)
+	case c.kind.op != "BoxPlot" && len(parts) > 1:
 		t.split(c.y, parts)
 		c.parts = []string{""}
+	}
+	if err != nil {
+		return err
 	}
 	if len(t.names) < c.kind.least || len(t.names) > c.kind.most || len(r.Keys) == 0 {
 		return s.wrong(fmt.Sprintf("a %s shows a table of %s keys, this one has %d", c.kind.words, between(c.kind.least, c.kind.most), len(t.names)), "make another table with .By(…)")
@@ -42,7 +50,7 @@ func (c *Chart) fill(s *settings, r *plan.Result) error {
 	if len(t.rows) == 0 {
 		return s.wrong("the table has no groups to draw", "")
 	}
-	roles, err := t.roles(r)
+	roles, err := t.roles()
 	if err != nil {
 		return err
 	}
@@ -65,7 +73,7 @@ func between(least, most int) string {
 // their names where there are several.
 func (c *Chart) columns(s *settings, r *plan.Result) ([]int, []string, error) {
 	c.y = "participants"
-	if len(r.Columns) == 0 || c.kind.op == "Sankey" || c.kind.op == "Histogram" {
+	if len(r.Columns) == 0 || slices.Contains(ofParticipants, c.kind.op) {
 		if s.y != nil || c.kind.op == "BoxPlot" {
 			return nil, nil, noStat(s)
 		}
@@ -154,6 +162,7 @@ func trim(names []string, stat *plan.Node) (parts []string, name string) {
 type table struct {
 	s      *settings
 	names  []string // of the keys
+	keys   []plan.ID
 	rows   []tableRow
 	totals []tableRow
 }
@@ -201,7 +210,7 @@ func (t *table) split(name string, parts []string) {
 
 // roles is which key runs along x, which is told by colour and which makes panels,
 // -1 for none; of a Sankey diagram the stages.
-func (t *table) roles(r *plan.Result) (at []int, err error) {
+func (t *table) roles() (at []int, err error) {
 	if t.s.kind.op == "Sankey" {
 		for i := range t.names {
 			at = append(at, i)
@@ -216,7 +225,7 @@ func (t *table) roles(r *plan.Result) (at []int, err error) {
 			continue
 		}
 		name := step.Node(0).Name()
-		if at[i] = slices.Index(r.Keys, step.Node(0).ID()); at[i] < 0 {
+		if at[i] = slices.Index(t.keys, step.Node(0).ID()); at[i] < 0 {
 			return at, wrongAt(step, "the table is not by "+name, "use a key that was given to By")
 		}
 		if used[at[i]] {
@@ -224,15 +233,18 @@ func (t *table) roles(r *plan.Result) (at []int, err error) {
 		}
 		used[at[i]] = true
 	}
-	if parts := len(r.Keys); t.s.stacked != nil && len(t.names) > parts {
+	if parts := len(t.keys); t.s.stacked != nil && len(t.names) > parts {
 		if at[1] >= 0 {
 			return at, wrongAt(t.s.roles[1], "the parts of the statistic are told by colour", "use .Facet(…)")
 		}
 		at[1], used[parts] = parts, true
 	}
 	order := []int{0, 1, 2}
-	if t.s.kind.op == "Heatmap" {
+	switch t.s.kind.op {
+	case "Heatmap":
 		order = []int{1, 0, 2}
+	case "Survival":
+		at[0], used[0] = 0, true
 	}
 	for _, i := range order {
 		for k := 0; at[i] < 0 && k < len(t.names); k++ {

@@ -3,6 +3,7 @@ package chart
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -21,16 +22,12 @@ func (c *Chart) text() string {
 		}
 	}
 	left := len(head)
-	drawn := c.kind.op != "BoxPlot" && c.kind.op != "Sankey" && c.kind.op != "Heatmap" && s.lo >= 0
+	drawn := c.kind.several == 0 && c.kind.op != "Sankey" && c.kind.op != "Heatmap" && s.lo >= 0
 	if drawn {
 		head = append(head, "")
 		left++
 	}
-	if c.kind.op == "BoxPlot" {
-		head = append(head, c.parts...)
-	} else {
-		head = append(head, clean(c.y, maxShort))
-	}
+	head = append(head, c.heads()...)
 	lines = append(lines, head)
 	for _, g := range c.groups {
 		var l []string
@@ -58,6 +55,18 @@ func (c *Chart) text() string {
 		out = c.title + "\n" + out
 	}
 	return strings.TrimSuffix(out, "\n")
+}
+
+// heads are the names of a group's numbers.
+func (c *Chart) heads() []string {
+	if c.kind.several == 0 {
+		return []string{clean(c.y, maxShort)}
+	}
+	out := slices.Clone(c.parts)
+	if out[0] == "" {
+		out[0] = clean(c.y, maxShort)
+	}
+	return out
 }
 
 // textBar is a bar of characters; a hidden one has no length.
@@ -128,8 +137,11 @@ func (c *Chart) Alt() string {
 		out += " as shares of the whole"
 	}
 	roles := []string{"along x", "by colour", "in panels"}
-	if c.kind.op == "Heatmap" {
+	switch c.kind.op {
+	case "Heatmap":
 		roles[1] = "down"
+	case "Forest":
+		roles[0] = "down"
 	}
 	joint := " by "
 	for i, k := range c.keys {
@@ -161,7 +173,7 @@ func some(labels []string) string {
 func (c *Chart) rangeOf() string {
 	var low, high *value
 	for _, g := range c.groups {
-		for i := range g.values {
+		for i := range c.counted(g) {
 			v := &g.values[i]
 			if v.state != shown {
 				continue

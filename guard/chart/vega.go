@@ -56,19 +56,27 @@ func (c *Chart) VegaLite() ([]byte, error) {
 		v.heat()
 	case "Sankey":
 		v.sankey()
+	case "Survival":
+		v.survival()
+	case "Forest":
+		v.forest()
 	}
 	return json.Marshal(v.spec())
 }
 
 func (v *vega) spec() object {
+	config := vegaConfig
+	if v.kind.op == "Forest" { // which has words beside it
+		config = with(config, object{"legend": with(config["legend"].(object), object{"orient": "top"})})
+	}
 	spec := object{
 		"$schema":     "https://vega.github.io/schema/vega-lite/v5.json",
 		"description": v.Alt(),
-		"background":  paper,
+		"background":  "transparent",
 		"padding":     12,
 		"data":        object{"values": v.rows},
 		"usermeta":    object{"embedOptions": object{"actions": false, "ast": true, "renderer": "svg"}},
-		"config":      vegaConfig,
+		"config":      config,
 	}
 	if note := v.note(); v.title != "" || note != "" {
 		spec["title"] = object{"text": clean(v.title, 120), "subtitle": note}
@@ -77,6 +85,9 @@ func (v *vega) spec() object {
 	if v.kind.op == "Sankey" || v.keys[2].name == "" {
 		return with(spec, view)
 	}
+	if v.kind.op == "Survival" { // whose numbers at risk stand between its panels
+		spec["resolve"] = object{"axis": object{"x": "independent", "y": "independent"}}
+	}
 	return with(spec, object{
 		"facet":   object{"field": "panel", "type": "nominal", "title": v.keys[2].name, "sort": object{"field": "order", "op": "min"}},
 		"columns": columnsOf(len(v.keys[2].labels)),
@@ -84,13 +95,21 @@ func (v *vega) spec() object {
 	})
 }
 
+// middling can be seen on light and on dark.
+const middling = "#888888"
+
+// text is the colour of the page's text: on a page whose theme changes, that of a
+// chart changes with it.
+const text = "currentColor"
+
 var vegaConfig = object{
-	"title":  object{"anchor": "start", "fontSize": 15, "color": ink, "subtitleColor": ink},
+	"title":  object{"anchor": "start", "fontSize": 15, "color": text, "subtitleColor": text},
 	"view":   object{"stroke": nil},
 	"mark":   object{"aria": false},
-	"axis":   object{"gridColor": line, "domainColor": faint, "tickColor": faint, "labelColor": ink, "titleColor": faint, "titleFontWeight": "normal", "labelLimit": 150},
-	"legend": object{"labelColor": ink, "titleColor": ink, "labelLimit": 220, "symbolType": "square", "symbolOpacity": 1},
-	"header": object{"labelColor": ink, "titleColor": faint, "labelFontWeight": "bold", "labelLimit": 200, "titleFontWeight": "normal"},
+	"axis":   object{"gridColor": middling, "gridOpacity": 0.3, "domainColor": middling, "tickColor": middling, "labelColor": text, "titleColor": text, "titleFontWeight": "normal", "labelLimit": 150},
+	"legend": object{"labelColor": text, "titleColor": text, "labelLimit": 220, "symbolType": "square", "symbolOpacity": 1},
+	"header": object{"labelColor": text, "titleColor": text, "labelFontWeight": "bold", "labelLimit": 200, "titleFontWeight": "normal"},
+	"text":   object{"color": text, "fontSize": small},
 	"bar":    object{"discreteBandSize": object{"band": 0.9}},
 }
 
@@ -139,7 +158,7 @@ func (v *vega) signs(mark, encoding object) {
 	}
 	for _, state := range domain {
 		v.layer(state, with(object{"type": "point", "size": 90, "filled": false, "strokeWidth": 1.2}, mark), with(object{
-			"color": object{"value": faint},
+			"color": object{"value": middling},
 			"shape": object{"field": "state", "type": "nominal", "title": "", "scale": object{"domain": domain, "range": outlines}},
 		}, encoding))
 	}
@@ -191,6 +210,14 @@ func (v *vega) slotsOf(x int) []string {
 	return out
 }
 
+// paint is the encoding by colour of a chart whose first key has a place of its own.
+func (v *vega) paint() object {
+	if v.keys[1].name == "" {
+		return object{"value": palette[0]}
+	}
+	return v.paints("colour", v.keys[1], func(i int) string { return v.colour(0, i) })
+}
+
 func (v *vega) paints(field string, k *key, colour func(int) string) object {
 	var paints []string
 	for i := range k.labels {
@@ -232,7 +259,7 @@ func (v *vega) y(field string, s scale) object {
 }
 
 // veiled is a bar that has the room of hidden numbers.
-var veiled = object{"type": "bar", "fill": hatchGround, "stroke": faint, "strokeDash": []int{3, 3}}
+var veiled = object{"type": "bar", "fill": middling, "fillOpacity": 0.2, "stroke": middling, "strokeDash": []int{3, 3}}
 
 func (v *vega) bars() {
 	s := v.scale(true)
@@ -241,7 +268,7 @@ func (v *vega) bars() {
 		v.piles()
 		ends := object{"y": v.y("to", s), "y2": object{"field": "from"}}
 		v.layer("shown", object{"type": "bar"}, ends)
-		v.layer(marker, veiled, with(ends, object{"color": object{"value": faint}}))
+		v.layer(marker, veiled, with(ends, object{"color": object{"value": middling}}))
 		v.signs(object{"yOffset": 9}, object{"y": ends["y"]})
 		return
 	}
@@ -344,16 +371,19 @@ func (v *vega) heat() {
 	v.share()
 	delete(v.shared, "xOffset")
 	v.shared["y"] = nominal("colour", rows, nil)
+	for _, axis := range []string{"x", "y"} {
+		v.shared[axis].(object)["scale"].(object)["paddingInner"] = 0.03
+	}
 	v.shared["color"] = object{"field": "value", "type": "quantitative", "title": v.Chart.y, "scale": object{"domain": []float64{s.lo, s.hi}, "range": sequence}}
 	for _, g := range v.groups {
 		v.number(g.at, g.values[0], nil)
 	}
-	v.layer("shown", object{"type": "rect", "stroke": paper}, object{})
+	v.layer("shown", object{"type": "rect"}, object{})
 	if len(v.keys[0].labels) <= 14 {
 		light := object{"condition": object{"test": object{"field": "value", "gt": s.lo + (s.hi-s.lo)*0.55}, "value": paper}, "value": ink}
-		for _, state := range []string{"shown", nothing} {
-			v.layer(state, object{"type": "text", "fontSize": 10}, object{"color": light, "text": object{"field": "text"}})
-		}
+		words := object{"type": "text", "fontSize": 10}
+		v.layer("shown", words, object{"color": light, "text": object{"field": "text"}})
+		v.layer(nothing, words, object{"color": object{"value": middling}, "text": object{"field": "text"}})
 	}
 	v.signs(object{}, object{})
 }
