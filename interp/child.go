@@ -29,7 +29,13 @@ type child struct {
 	layers  speaker.Ready
 }
 
-const startTimeout = 10 * time.Second
+// startTimeout is how long a speaker may take to be ready. When it is over, what it
+// has sent may still be unread: a process that was stopped meanwhile, as whole
+// machines are, wakes up with the time over. So startGrace follows.
+const (
+	startTimeout = 10 * time.Second
+	startGrace   = time.Second
+)
 
 // startChild executes the binary again as a speaker and waits until it is
 // confined, which it then verifies itself.
@@ -110,8 +116,18 @@ func attributes() *syscall.SysProcAttr {
 }
 
 func (c *child) awaitReady() error {
-	timer := time.AfterFunc(startTimeout, func() { c.process.Kill() })
-	defer timer.Stop()
+	ready := make(chan struct{})
+	defer close(ready)
+	go func() {
+		for _, d := range []time.Duration{startTimeout, startGrace} {
+			select {
+			case <-ready:
+				return
+			case <-time.After(d):
+			}
+		}
+		c.process.Kill()
+	}()
 	var e speaker.Event
 	if err := c.Receive(&e); err != nil || e.Ready == nil {
 		c.kill()
