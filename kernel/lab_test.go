@@ -86,7 +86,7 @@ func TestLabShows(t *testing.T) {
 			if s.Table.Hidden == 0 || len(s.Table.Captions) != 1 || s.Table.Contrast < legible {
 				t.Errorf("table: %+v", s.Table)
 			}
-			for name, says := range map[string]string{"bars": "Bar chart", "heat": "Heat map", "box": "Box plot", "histogram": "Histogram"} {
+			for name, says := range map[string]string{"bars": "Bar chart", "heat": "Heat map", "box": "Box plot", "histogram": "Histogram", "survival": "Survival curve", "forest": "Forest plot"} {
 				c := s.Charts[name]
 				if c.Vega != 1 || c.Marks < 20 || c.Menus != 0 || c.Errors != 0 || len(c.Alt) != 1 || !strings.HasPrefix(c.Alt[0], says) {
 					t.Errorf("%s: %+v", name, c)
@@ -103,6 +103,28 @@ func TestLabShows(t *testing.T) {
 				t.Errorf("words: %+v", w)
 			}
 		})
+	}
+}
+
+// Without the extension that draws Vega-Lite, and under the same policy, JupyterLab
+// shows a chart's SVG.
+func TestLabPlain(t *testing.T) {
+	t.Parallel()
+	themes := []string{"dark"}
+	if os.Getenv("LONG") != "" {
+		themes = append(themes, "light")
+	}
+	for _, theme := range themes {
+		var s struct {
+			Picture struct {
+				Vega, Loaded, Marks int
+				Type                string
+			}
+		}
+		lab(t, &s, "plain", theme)
+		if p := s.Picture; p.Vega != 0 || p.Loaded < 500 || p.Marks < 8 || p.Type != "data:image/svg+xml" {
+			t.Errorf("%s: %+v", theme, p)
+		}
 	}
 }
 

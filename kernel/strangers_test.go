@@ -176,11 +176,12 @@ func TestWire(t *testing.T) {
 
 func fuzzWire(t testing.TB, until time.Time) (visited int) {
 	log := captureLog(t)
-	k, _ := start(t, scripted{}, func(k *kernel) {
-		for _, s := range k.sockets {
-			s.patience = patience{handshake: time.Second, message: time.Second}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the kernel's log: %.10000s", log.String())
 		}
 	})
+	k, _ := start(t, scripted{}, nil)
 	besiege(t, k, 50, func(visits int) bool { visited = visits; return time.Now().After(until) })
 	if strings.Contains(log.String(), "panic") {
 		t.Errorf("a panic was logged at length: %s", log)

@@ -66,7 +66,7 @@ func (c *Chart) VegaLite() ([]byte, error) {
 
 func (v *vega) spec() object {
 	config := vegaConfig
-	if v.kind.op == "Forest" { // which has words beside it
+	if v.kind.op == "Forest" || v.kind.op == "Survival" { // which have words beside them
 		config = with(config, object{"legend": with(config["legend"].(object), object{"orient": "top"})})
 	}
 	spec := object{

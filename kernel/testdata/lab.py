@@ -2,7 +2,7 @@
 
 usage: lab.py WHAT PICTURES THEME
 
-WHAT is "work", "help" or "show", PICTURES is a folder for screenshots, THEME is "light" or
+WHAT is "work", "help", "show" or "plain", PICTURES is a folder for screenshots, THEME is "light" or
 "dark". The browser is $WEIR_CHROMIUM, and JUPYTER_PATH must lead to the kernelspec of
 weir. Prints what was seen, as JSON: a member for each scene.
 """
@@ -30,6 +30,10 @@ with socket.socket() as s:
 root = tempfile.mkdtemp(prefix="weir-lab")
 settings = root + "/settings/@jupyterlab/apputils-extension"
 os.makedirs(settings)
+if what == "plain":
+    os.makedirs(root + "/config/labconfig")
+    with open(root + "/config/labconfig/page_config.json", "w") as f:
+        json.dump({"disabledExtensions": {"@jupyterlab/vega5-extension": True}}, f)
 for name, value in {"themes": {"theme": "JupyterLab " + theme.capitalize()}, "notification": {"fetchNews": "false"}}.items():
     with open(f"{settings}/{name}.jupyterlab-settings", "w") as f:
         json.dump(value, f)
@@ -54,7 +58,14 @@ CELLS = {
         "ds.Display(21, \"text\")\nds.Markdown(\"## A heading\\n\\nSome **words**, [no link](http://localhost/) and no ![picture](http://localhost/x.png).\\n\\n| a | b |\\n|--|--:|\\n| x | 1 |\")",
         "%policy",
         "diabetes.Histogram(cdr.Age().BandsOf(2, 20, 100))",
+        "index, left, died := cdr.Condition(201826).Descendants().First(), cdr.ObservedUntil(), cdr.Death().Date()\n"
+        "years, death := ds.Earliest(died, left).YearsSince(index).Bands(0, 2, 4, 6, 8, 10), died.OnOrBefore(left).OrElse(false)\n"
+        "followed := diabetes.Entry(index).By(years, death, sex).WithTotals().Count()\nfollowed.Survival(years, death)",
+        "metformin := cdr.Drug(1503297).Descendants().Exists()\n"
+        "cdr.Everyone().By(race, death, metformin).WithTotals().Count().Forest(death).OddsRatio(metformin)",
     ],
+    # Without the extension that draws Vega-Lite, JupyterLab shows the SVG.
+    "plain": ['cdr := ds.Open("synthetic")\ncdr.Everyone().By(cdr.SexAtBirth(), cdr.Age().Bands(30, 45, 65)).Count().Bar()'],
     "help": ["for { }", "fmt.Sprint", "fmt.Println", "%help"],
 }
 notebook = nbformat.v4.new_notebook(
@@ -65,7 +76,7 @@ nbformat.write(notebook, root + "/work.ipynb")
 # Outputs are shown under the policy of a locked-down server: nothing from elsewhere.
 POLICY = ("default-src 'self'; script-src 'self' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
           "connect-src 'self'; frame-src 'self' blob:; worker-src 'self' blob:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'")
-headers = {"headers": {"Content-Security-Policy": POLICY}} if what == "show" else {}
+headers = {"headers": {"Content-Security-Policy": POLICY}} if what in ("show", "plain") else {}
 
 server = subprocess.Popen(
     [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}", "--ServerApp.port_retries=0",
@@ -263,7 +274,7 @@ def table(lab):
 def charts(lab):
     """Charts are drawn by Vega-Lite, say what they show, and show hidden numbers as hidden."""
     seen = {}
-    for n, name in ((2, "bars"), (3, "heat"), (4, "box"), (8, "histogram")):
+    for n, name in ((2, "bars"), (3, "heat"), (4, "box"), (8, "histogram"), (9, "survival"), (10, "forest")):
         area = shown(lab, n, name)
         seen[name] = {
             "vega": area.locator(".vega-embed svg").count(),
@@ -274,6 +285,14 @@ def charts(lab):
             "errors": area.locator(".jp-mod-error, .jp-RenderedText[data-mime-type*=error]").count(),
         }
     return seen
+
+
+def picture(lab):
+    """The SVG beside Vega-Lite is what is shown without it."""
+    area = shown(lab, 0, "svg")
+    image = area.locator("img, svg").first
+    return {"vega": area.locator(".vega-embed").count(), "box": image.bounding_box(), "loaded": image.evaluate("e => e.naturalWidth || e.clientWidth"),
+            "type": image.evaluate("e => (e.src || e.tagName).slice(0, 18)"), "marks": image.evaluate("e => decodeURIComponent(e.src || e.outerHTML).split('data-mark').length - 1")}
 
 
 def refusal(lab):
@@ -296,7 +315,7 @@ try:
             executable_path=os.environ["WEIR_CHROMIUM"],
             args=["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"])
         lab = Lab(browser.new_page(viewport={"width": 1280, "height": 1400}))
-        scenes = {"work": (progress, interrupt, errors, console, restart), "help": (complete, inspect, page), "show": (table, charts, refusal, words)}
+        scenes = {"work": (progress, interrupt, errors, console, restart), "help": (complete, inspect, page), "show": (table, charts, refusal, words), "plain": (picture,)}
         json.dump({scene.__name__: scene(lab) for scene in scenes[what]}, sys.stdout)
         browser.close()
 finally:
