@@ -217,12 +217,18 @@ func TestWeirSurvives(t *testing.T) {
 	p.end()
 }
 
-// papermill runs the tour: every cell is run, none fails.
+// papermill runs the examples: every cell is run, none fails.
 func TestWeirPapermill(t *testing.T) {
 	t.Parallel()
+	for _, name := range []string{"tour", "survival"} {
+		t.Run(name, func(t *testing.T) { papermill(t, "../notebooks/examples/"+name+".ipynb") })
+	}
+}
+
+func papermill(t *testing.T, example string) {
 	python := outsider(t, "WEIR_PYTHON", "a Python with papermill")
 	out := filepath.Join(t.TempDir(), "out.ipynb")
-	cmd := exec.Command(python, "-m", "papermill", "--no-progress-bar", "-k", "weir", "../notebooks/examples/tour.ipynb", out)
+	cmd := exec.Command(python, "-m", "papermill", "--no-progress-bar", "-k", "weir", example, out)
 	cmd.Env = environment(weir(t))
 	if said, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, said)
