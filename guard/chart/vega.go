@@ -251,11 +251,20 @@ func (v *vega) y(field string, s scale) object {
 	if s.log {
 		domain["type"] = "log"
 	}
-	axis := object{"values": append([]float64{}, s.ticks...)}
-	if s.percent {
-		axis["format"] = "~%"
-	}
+	axis := object{"values": append([]float64{}, s.ticks...), "format": s.format()}
 	return object{"field": field, "type": "quantitative", "title": v.yName(), "scale": domain, "axis": axis}
+}
+
+// format is how Vega writes ticks. Without a precision it takes that of ticks of its
+// own choice, and rounds ours.
+func (s scale) format() string {
+	switch largest := max(math.Abs(s.lo), math.Abs(s.hi)); {
+	case s.percent:
+		return ".4~%"
+	case largest >= 1e9 || largest < 1e-3:
+		return ".6~g"
+	}
+	return ",.6~f"
 }
 
 // veiled is a bar that has the room of hidden numbers.
