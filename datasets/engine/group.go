@@ -145,7 +145,7 @@ func (c *compiler) grouping(groups *plan.Node, stats []*plan.Node, at *plan.Node
 			g.keys[i].step = g.cells
 			g.cells *= g.keys[i].size()
 			if g.cells > maxCellBytes/bytes {
-				return nil, &plan.Error{Op: "By", Msg: "the table would have more groups than fit in memory", Way: "use fewer keys or wider bands", At: at.At()}
+				return nil, &plan.Error{Op: "By", Msg: "this table is more than fits in memory", Way: "use fewer keys or wider bands", At: at.At()}
 			}
 		}
 	}
