@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"cmp"
 	"math/rand/v2"
 	"runtime"
 	"slices"
@@ -212,8 +211,9 @@ func (b *basis) pivot(r *rest, print uint64, c *classes, whatever bool) *point {
 	return b.search(r, random, whatever)
 }
 
-// search looks for a pivot in the set and in what is subtracted from it, smaller sets
-// first, and then, where that is not too much work, among all.
+// search looks for a pivot in the set and in what is subtracted from it, and then,
+// where that is not too much work, among all. It draws from participants before
+// it draws from sets: a pivot that is in a small set may be in one that must not follow.
 func (b *basis) search(r *rest, random *rand.Rand, whatever bool) *point {
 	of := b.combination(r)
 	var facts []int
@@ -224,9 +224,15 @@ func (b *basis) search(r *rest, random *rand.Rand, whatever bool) *point {
 			sets = append(sets, b.facts[j])
 		}
 	}
-	slices.SortStableFunc(sets, func(s, t *Set) int { return cmp.Compare(s.Len(), t.Len()) })
+	all := 0
+	for _, s := range sets {
+		all += s.Len()
+	}
 	for try := range pivotTries {
 		p := sets[try%len(sets)].pick(random.IntN)
+		if try < pivotTries/2 {
+			p = drawn(sets, random.IntN(all)).pick(random.IntN)
+		}
 		var sum uint64
 		for _, j := range facts {
 			if b.facts[j].Has(p) {
@@ -259,6 +265,16 @@ func (b *basis) search(r *rest, random *rand.Rand, whatever bool) *point {
 		}
 	}
 	return nil
+}
+
+// drawn is the set in which the n-th participant of all sets together is.
+func drawn(sets []*Set, n int) *Set {
+	for _, s := range sets {
+		if n -= s.Len(); n < 0 {
+			return s
+		}
+	}
+	return sets[0]
 }
 
 // combination is what of the facts makes up a rest, without its set.

@@ -121,7 +121,7 @@ func (k sketcher) few(m modulus, s sketch, limit int, common uint32) bool {
 
 // alone is the weight of the only participant of a part; 0 where there are more.
 func (k sketcher) alone(m modulus, s sketch, part int) uint32 {
-	if p := k.who(m, s, part); p >= 0 {
+	if p := k.who(m, s, part); p >= 0 && int(p) < len(*k.lots) {
 		if at, w := k.lot(p); at == part {
 			return w
 		}

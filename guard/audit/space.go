@@ -7,7 +7,7 @@ import (
 )
 
 // bases is how many bases of each span there are.
-const bases = 2
+const bases = 4
 
 // space is what has been shown of counts, or of the sums of one variable.
 type space struct {
