@@ -314,7 +314,7 @@ concept_id,concept_name,domain_id,vocabulary_id,concept_class_id,valid_start_dat
 }
 
 // writeParquet writes rows of one type of column.
-func writeParquet(t *testing.T, path string, fields []arrow.Field, fill func(*array.RecordBuilder)) {
+func writeParquet(t *testing.T, path string, fields []arrow.Field, fill func(*array.RecordBuilder), more ...pqarrow.WriterOption) {
 	t.Helper()
 	s := arrow.NewSchema(fields, nil)
 	b := array.NewRecordBuilder(memory.DefaultAllocator, s)
@@ -323,7 +323,7 @@ func writeParquet(t *testing.T, path string, fields []arrow.Field, fill func(*ar
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := pqarrow.NewFileWriter(s, f, parquet.NewWriterProperties(parquet.WithStats(false)), pqarrow.DefaultWriterProps())
+	w, err := pqarrow.NewFileWriter(s, f, parquet.NewWriterProperties(parquet.WithStats(false)), pqarrow.NewArrowWriterProperties(more...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -363,6 +363,64 @@ func TestImportParquet(t *testing.T) {
 		if got != want[id] {
 			t.Errorf("person %d: %v, not %v", id, got, want[id])
 		}
+	}
+}
+
+// Each type is read as pqarrow has written it, and after a NULL, too.
+func TestParquetTypes(t *testing.T) {
+	numbers := `["1", null, "-2"]`
+	for _, x := range []struct {
+		of     arrow.DataType
+		values string // of three rows, as JSON
+		want   [3]cell
+		how    []pqarrow.WriterOption
+	}{
+		{arrow.PrimitiveTypes.Int8, numbers, [3]cell{{kind: isWhole, whole: 1}, {}, {kind: isWhole, whole: -2}}, nil},
+		{arrow.PrimitiveTypes.Int64, numbers, [3]cell{{kind: isWhole, whole: 1}, {}, {kind: isWhole, whole: -2}}, nil},
+		{arrow.PrimitiveTypes.Uint16, `[65535, null, 2]`, [3]cell{{kind: isWhole, whole: 65535}, {}, {kind: isWhole, whole: 2}}, nil},
+		{arrow.PrimitiveTypes.Uint32, `[4294967295, null, 2]`, [3]cell{{kind: isWhole, whole: math.MaxUint32}, {}, {kind: isWhole, whole: 2}}, nil},
+		{arrow.PrimitiveTypes.Float32, `[1.5, null, -2]`, [3]cell{{kind: isReal, real: 1.5}, {}, {kind: isReal, real: -2}}, nil},
+		{&arrow.Decimal128Type{Precision: 5, Scale: 2}, `["1.25", null, "-2.5"]`, [3]cell{{kind: isReal, real: 1.25}, {}, {kind: isReal, real: -2.5}}, nil},
+		{&arrow.Decimal128Type{Precision: 15, Scale: 2}, `["1.25", null, "-2.5"]`, [3]cell{{kind: isReal, real: 1.25}, {}, {kind: isReal, real: -2.5}}, nil},
+		{&arrow.Decimal128Type{Precision: 38, Scale: 2}, `["184467440737095516160.25", null, "-2.5"]`, [3]cell{{kind: isReal, real: 184467440737095516160.25}, {}, {kind: isReal, real: -2.5}}, nil},
+		{arrow.FixedWidthTypes.Boolean, `[true, null, false]`, [3]cell{{kind: isText, text: "true"}, {}, {kind: isText, text: "false"}}, nil},
+		{arrow.BinaryTypes.LargeString, `["a", null, ""]`, [3]cell{{kind: isText, text: "a"}, {}, {}}, nil},
+		{arrow.Null, `[null, null, null]`, [3]cell{}, nil},
+		{arrow.FixedWidthTypes.Date64, `["1970-01-03", null, "1969-12-31"]`, [3]cell{{kind: isDay, whole: 2}, {}, {kind: isDay, whole: -1}}, nil},
+		{arrow.FixedWidthTypes.Timestamp_ms, `["1970-01-03T01:00:00", null, "1969-12-31T00:00:00"]`, [3]cell{{kind: isDay, whole: 2, real: 60, timed: true}, {}, {kind: isDay, whole: -1, timed: true}}, nil},
+		{arrow.FixedWidthTypes.Timestamp_ns, `["1970-01-03T01:00:00", null, "1969-12-31T00:00:00"]`, [3]cell{{kind: isDay, whole: 2, real: 60, timed: true}, {}, {kind: isDay, whole: -1, timed: true}},
+			[]pqarrow.WriterOption{pqarrow.WithDeprecatedInt96Timestamps(true)}},
+	} {
+		t.Run(fmt.Sprint(x.of), func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "x.parquet")
+			writeParquet(t, path, []arrow.Field{{Name: "x", Type: x.of, Nullable: true}}, func(b *array.RecordBuilder) {
+				if err := b.Field(0).UnmarshalJSON([]byte(x.values)); err != nil {
+					t.Fatal(err)
+				}
+			}, x.how...)
+			f, err := openParquet(path, "x.parquet")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.close()
+			var got []cell
+			err = errors.Join(f.choose([]int{0}), f.cut(t.Context(), func(b block) error {
+				c, err := b.open()
+				if err != nil {
+					return err
+				}
+				for err = c.next(); err == nil; err = c.next() {
+					got = append(got, c.cell(0))
+				}
+				if err == io.EOF {
+					err = nil
+				}
+				return errors.Join(err, c.close())
+			}))
+			if err != nil || !slices.Equal(got, x.want[:]) {
+				t.Errorf("%v, %+v, want %+v", err, got, x.want)
+			}
+		})
 	}
 }
 

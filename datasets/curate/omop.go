@@ -11,12 +11,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/apache/arrow/go/v17/arrow"
-	"github.com/apache/arrow/go/v17/arrow/array"
-	"github.com/apache/arrow/go/v17/arrow/memory"
 	"github.com/apache/arrow/go/v17/parquet"
 	"github.com/apache/arrow/go/v17/parquet/compress"
-	"github.com/apache/arrow/go/v17/parquet/pqarrow"
+	"github.com/apache/arrow/go/v17/parquet/file"
+	"github.com/apache/arrow/go/v17/parquet/schema"
 
 	"weir/datasets/store"
 )
@@ -272,74 +270,117 @@ func (c *csvFile) close() error { return errors.Join(c.out.Flush(), c.file.Close
 
 // parquetOut writes Parquet, compressed by Snappy as most programs do.
 type parquetOut struct {
-	schema *arrow.Schema
-	file   *os.File
-	out    *pqarrow.FileWriter
+	out   *file.Writer
+	group file.BufferedRowGroupWriter // nil before the first row
+	rows  int                         // of the group
 }
 
 // groupRows is the number of rows of a row group, as DuckDB has it.
 const groupRows = 122_880
 
 func newParquetFile(path string, columns []outColumn) (*parquetOut, error) {
-	var fields []arrow.Field
+	var fields schema.FieldList
 	for _, c := range columns {
-		fields = append(fields, arrow.Field{Name: c.name, Type: c.arrowType(), Nullable: true})
+		physical, logical := c.parquetType()
+		f, err := schema.NewPrimitiveNodeLogical(c.name, parquet.Repetitions.Optional, logical, physical, 0, -1)
+		if err != nil {
+			return nil, err
+		}
+		fields = append(fields, f)
+	}
+	root, err := schema.NewGroupNode("schema", parquet.Repetitions.Required, fields, -1)
+	if err != nil {
+		return nil, err
 	}
 	f, err := os.Create(path)
 	if err != nil {
 		return nil, err
 	}
-	p := &parquetOut{schema: arrow.NewSchema(fields, nil), file: f}
-	props := parquet.NewWriterProperties(parquet.WithCompression(compress.Codecs.Snappy), parquet.WithMaxRowGroupLength(groupRows))
-	if p.out, err = pqarrow.NewFileWriter(p.schema, f, props, pqarrow.DefaultWriterProps()); err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return p, nil
+	props := parquet.NewWriterProperties(parquet.WithCompression(compress.Codecs.Snappy))
+	return &parquetOut{out: file.NewParquetWriter(f, root, file.WithWriterProps(props))}, nil
 }
 
-func (c *outColumn) arrowType() arrow.DataType {
+func (c *outColumn) parquetType() (parquet.Type, schema.LogicalType) {
 	switch {
 	case c.longs != nil:
-		return arrow.PrimitiveTypes.Int64
+		return parquet.Types.Int64, schema.NewIntLogicalType(64, true)
 	case c.texts != nil:
-		return arrow.BinaryTypes.String
+		return parquet.Types.ByteArray, schema.StringLogicalType{}
 	case c.nums != nil:
-		return arrow.PrimitiveTypes.Float64
+		return parquet.Types.Double, schema.NoLogicalType{}
 	case c.isDay:
-		return arrow.FixedWidthTypes.Date32
+		return parquet.Types.Int32, schema.DateLogicalType{}
 	}
-	return arrow.PrimitiveTypes.Int32
+	return parquet.Types.Int32, schema.NewIntLogicalType(32, true)
 }
 
 func (p *parquetOut) write(columns []outColumn) error {
-	b := array.NewRecordBuilder(memory.DefaultAllocator, p.schema)
-	defer b.Release()
-	for k := range columns {
-		columns[k].appendTo(b.Field(k))
+	rows := columns[0].rows()
+	for from := 0; from < rows; {
+		if p.group == nil || p.rows == groupRows {
+			if err := p.closeGroup(); err != nil {
+				return err
+			}
+			p.group, p.rows = p.out.AppendBufferedRowGroup(), 0
+		}
+		to := min(rows, from+groupRows-p.rows)
+		for k := range columns {
+			w, err := p.group.Column(k)
+			if err == nil {
+				err = columns[k].appendTo(w, from, to)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		p.rows += to - from
+		from = to
 	}
-	rec := b.NewRecord()
-	defer rec.Release()
-	return p.out.WriteBuffered(rec)
+	return nil
 }
 
-func (c *outColumn) appendTo(b array.Builder) {
-	valid := make([]bool, c.rows())
-	for i := range valid {
-		valid[i] = (c.ints == nil || c.ints[i] != store.Missing) && (c.nums == nil || c.nums[i] == c.nums[i])
+// appendTo writes rows of a column: the level of each, 0 for none, and the values of
+// the others.
+func (c *outColumn) appendTo(w file.ColumnChunkWriter, from, to int) (err error) {
+	there := make([]int16, to-from)
+	for i := range there {
+		if (c.ints == nil || c.ints[from+i] != store.Missing) && (c.nums == nil || c.nums[from+i] == c.nums[from+i]) {
+			there[i] = 1
+		}
 	}
-	switch b := b.(type) {
-	case *array.Int64Builder:
-		b.AppendValues(c.longs, valid)
-	case *array.StringBuilder:
-		b.AppendValues(c.texts, valid)
-	case *array.Float64Builder:
-		b.AppendValues(c.nums, valid)
-	case *array.Date32Builder:
-		b.AppendValues(arrow.Date32Traits.CastFromBytes(arrow.Int32Traits.CastToBytes(c.ints)), valid)
-	case *array.Int32Builder:
-		b.AppendValues(c.ints, valid)
+	switch w := w.(type) {
+	case *file.Int64ColumnChunkWriter:
+		_, err = w.WriteBatch(c.longs[from:to], there, nil)
+	case *file.ByteArrayColumnChunkWriter:
+		var texts []parquet.ByteArray
+		for _, text := range c.texts[from:to] {
+			texts = append(texts, parquet.ByteArray(text))
+		}
+		_, err = w.WriteBatch(texts, there, nil)
+	case *file.Float64ColumnChunkWriter:
+		_, err = w.WriteBatch(those(c.nums[from:to], there), there, nil)
+	case *file.Int32ColumnChunkWriter:
+		_, err = w.WriteBatch(those(c.ints[from:to], there), there, nil)
 	}
+	return err
+}
+
+// those are the values that are there.
+func those[T any](values []T, there []int16) (out []T) {
+	for i, v := range values {
+		if there[i] == 1 {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+func (p *parquetOut) closeGroup() error {
+	if p.group == nil {
+		return nil
+	}
+	return p.group.Close()
 }
 
 // close closes the file, which the Parquet writer does too.
-func (p *parquetOut) close() error { return p.out.Close() }
+func (p *parquetOut) close() error { return errors.Join(p.closeGroup(), p.out.Close()) }

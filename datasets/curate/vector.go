@@ -10,11 +10,11 @@ import (
 	"weir/datasets/store"
 )
 
-// vectors reads the record that a cursor has come to column by column, which is
+// vectors reads the rows that a cursor has decoded column by column, which is
 // several times as fast as row by row. It says no, having done nothing, when a column
 // or a value needs more thought than that.
 func (r *reader) vectors(p *parquetCursor) bool {
-	n := int(p.record.NumRows())
+	n := p.rows
 	c := r.c
 	if cap(r.drop) < n {
 		r.drop = make([]bool, n)
@@ -89,7 +89,7 @@ func (r *reader) vector(p *parquetCursor, b *bind, drop []bool) bool {
 	if b.birth != nil || b.field.Name == minuteOfDay || b.field.Name == zip3 {
 		return false
 	}
-	column := p.record.Column(p.places[b.from])
+	column := p.columns[b.from]
 	if b.field.Type == store.Float {
 		out, ok := numbers(column, r.c.rows.nums[b.at][:0])
 		for i, x := range out {
@@ -122,13 +122,13 @@ func (r *reader) vector(p *parquetCursor, b *bind, drop []bool) bool {
 
 // whole is a column of ids, without NULL.
 func (r *reader) whole(p *parquetCursor, at int, out []int64) ([]int64, bool) {
-	column := p.record.Column(p.places[at])
+	column := p.columns[at]
 	if column.NullN() > 0 {
 		return nil, false
 	}
 	switch c := column.(type) {
 	case *array.Int64:
-		return append(out, c.Int64Values()...), true // the record goes
+		return append(out, c.Int64Values()...), true // the column goes
 	case *array.Int32:
 		for _, v := range c.Int32Values() {
 			out = append(out, int64(v))
@@ -222,13 +222,13 @@ func withoutNulls[T any](column arrow.Array, values []T, none T) []T {
 	return values
 }
 
-// record reads the next record of a cursor into the chunk.
+// record reads the next rows of a cursor into the chunk.
 func (r *reader) record(p *parquetCursor) error {
 	for {
 		if err := p.load(); err != nil {
 			return err
 		}
-		if p.record.NumRows() > 0 {
+		if p.rows > 0 {
 			break
 		}
 	}
@@ -237,7 +237,7 @@ func (r *reader) record(p *parquetCursor) error {
 	}
 	r.newChunk()
 	p.at = -1
-	if err := r.fill(int(p.record.NumRows())); err != nil && err != io.EOF {
+	if err := r.fill(p.rows); err != nil && err != io.EOF {
 		return err
 	}
 	return nil
