@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/microcosm-cc/bluemonday"
 	"github.com/yuin/goldmark"
@@ -25,7 +26,8 @@ var elements = []string{
 	"table", "caption", "thead", "tbody", "tr", "th", "td",
 }
 
-var htmlPolicy = func() *bluemonday.Policy {
+// htmlPolicy is made when a page is first asked for: most commands show none, and all start.
+var htmlPolicy = sync.OnceValue(func() *bluemonday.Policy {
 	p := bluemonday.NewPolicy()
 	p.AllowElements(elements...)
 	p.AllowNoAttrs().OnElements("span")
@@ -41,19 +43,21 @@ var htmlPolicy = func() *bluemonday.Policy {
 	p.AllowStyles("white-space").MatchingEnum("nowrap").OnElements("th", "td", "caption")
 	p.AllowStyles("background").MatchingEnum("var(--jp-layout-color0,inherit)").OnElements("th", "td")
 	return p
-}()
+})
 
 // sanitiseHTML keeps of a page what htmlPolicy allows.
-func sanitiseHTML(page string) string { return htmlPolicy.Sanitize(page) }
+func sanitiseHTML(page string) string { return htmlPolicy().Sanitize(page) }
 
-var commonMark = goldmark.New(goldmark.WithExtensions(extension.Table, extension.Strikethrough))
+var commonMark = sync.OnceValue(func() goldmark.Markdown {
+	return goldmark.New(goldmark.WithExtensions(extension.Table, extension.Strikethrough))
+})
 
 // markdownPage is Markdown (CommonMark, with the tables of GitHub Flavored Markdown) as
 // a page. HTML in it is text that is left out; of links and pictures the words stay.
 // Formulas stay text as well: what typesets them can make links.
 func markdownPage(source string) string {
 	var b bytes.Buffer
-	if err := commonMark.Convert([]byte(source), &b); err != nil {
+	if err := commonMark().Convert([]byte(source), &b); err != nil {
 		return ""
 	}
 	return sanitiseHTML("<div class=\"tex2jax_ignore mathjax_ignore\">\n" + b.String() + "</div>\n")

@@ -185,7 +185,7 @@ func (im *importer) build(ctx context.Context) error {
 			return err
 		}
 	}
-	for _, s := range shapes {
+	for _, s := range shapes() {
 		if slices.Contains([]string{"person", "participants", "observation", "ds_survey", "concept", zipTable}, s.name) {
 			continue
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"weir/datasets/store"
 )
@@ -26,7 +27,7 @@ zip_code_socioeconomic: median_income:[USD]
 `
 
 // units are the units by table and field.
-var units = parseUnits(unitList)
+var units = sync.OnceValue(func() map[string]string { return parseUnits(unitList) })
 
 func parseUnits(text string) map[string]string {
 	out := map[string]string{}
@@ -52,7 +53,7 @@ func (g *regime) describe(i *store.Info) {
 	}
 	for k := range i.Fields {
 		f := &i.Fields[k]
-		f.Unit = units[i.Name+"."+f.Name]
+		f.Unit = units()[i.Name+"."+f.Name]
 		if s.participants && f.Name != "participant" && i.Name != "participants" {
 			f.Note = strings.Join(g.notes(s, f), "; ")
 		}

@@ -47,16 +47,16 @@ func TestNotes(t *testing.T) {
 // and energy has one.
 func TestUnits(t *testing.T) {
 	known := map[string]bool{}
-	for _, s := range shapes {
+	for _, s := range shapes() {
 		for _, f := range s.fields {
 			known[s.name+"."+f.Name] = true
 			measured := strings.HasPrefix(f.Name, "minute_") || strings.HasSuffix(f.Name, "_minutes") || strings.HasPrefix(f.Name, "calories_")
-			if measured && units[s.name+"."+f.Name] == "" {
+			if measured && units()[s.name+"."+f.Name] == "" {
 				t.Errorf("%s.%s has no unit", s.name, f.Name)
 			}
 		}
 	}
-	for name := range units {
+	for name := range units() {
 		if !known[name] {
 			t.Errorf("%s has a unit and is no field", name)
 		}

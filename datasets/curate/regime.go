@@ -124,7 +124,7 @@ func (g *regime) add(x *Rule) {
 	case x.DropRows != nil:
 		ids := slices.Clone(x.DropRows.Concepts)
 		for _, l := range x.DropRows.Lists {
-			ids = append(ids, lists[l]...)
+			ids = append(ids, lists()[l]...)
 		}
 		*rows = append(*rows, rowRule{x.Name, x.DropRows.Tables, ids})
 	case x.Generalise != nil:

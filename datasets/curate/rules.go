@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/pelletier/go-toml/v2"
 
@@ -126,7 +127,7 @@ var rulesText []byte
 var conceptsText string
 
 // lists are the concepts of concepts.txt by list.
-var lists = mustLists(conceptsText)
+var lists = sync.OnceValue(func() map[string][]int32 { return mustLists(conceptsText) })
 
 // BuiltIn are the rules that the binary ships.
 func BuiltIn() *Rules {
@@ -257,7 +258,7 @@ func (r *Rule) checkAct() error {
 			return fmt.Errorf("%q cannot be left out: drop the table", f)
 		}
 	}
-	for _, s := range shapes {
+	for _, s := range shapes() {
 		for _, f := range s.fields {
 			if s.required[f.Name] && s.participants && matches(r.DropFields, s.name, f.Name) {
 				return fmt.Errorf("%s.%s cannot be left out, for no row is without it: drop the table, or empty the field by null_fields", s.name, f.Name)
@@ -300,7 +301,7 @@ func (d *DropRows) check() error {
 		}
 	}
 	for _, l := range d.Lists {
-		if lists[l] == nil {
+		if lists()[l] == nil {
 			return fmt.Errorf("there is no list %q", l)
 		}
 	}

@@ -3,6 +3,7 @@ package curate
 import (
 	"slices"
 	"strings"
+	"sync"
 
 	"weir/datasets/store"
 )
@@ -56,7 +57,7 @@ type shape struct {
 	participants bool // has a participant in every row
 }
 
-var shapes = parseShapes(tableList)
+var shapes = sync.OnceValue(func() []*shape { return parseShapes(tableList) })
 
 func parseShapes(text string) (out []*shape) {
 	persons, vocabulary, _ := strings.Cut(text, "--")
@@ -105,7 +106,7 @@ func parseField(text string) store.Field {
 
 // shapeOf is the shape of a table of that name, nil when there is none.
 func shapeOf(name string) *shape {
-	for _, s := range shapes {
+	for _, s := range shapes() {
 		if s.name == name {
 			return s
 		}

@@ -332,13 +332,15 @@ func mustRead(name string) []byte {
 	return b
 }
 
-var templates = template.Must(template.New("").Funcs(template.FuncMap{
-	"short": short,
-	"clean": printable,
-	"lines": lines,
-	"utc":   func(t time.Time) string { return t.UTC().Format(time.DateTime) },
-	"iso":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-}).ParseFS(pageFiles, "page/*.html"))
+var templates = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("").Funcs(template.FuncMap{
+		"short": short,
+		"clean": printable,
+		"lines": lines,
+		"utc":   func(t time.Time) string { return t.UTC().Format(time.DateTime) },
+		"iso":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+	}).ParseFS(pageFiles, "page/*.html"))
+})
 
 // shown is what every page has.
 type shown struct {
@@ -354,7 +356,7 @@ func (p *page) show(w http.ResponseWriter, status int, name, title string, of an
 	s := shown{name, title, p.book.tree.Origin(), len(p.book.events), p.book.problems, of}
 	p.book.mu.Unlock()
 	var b bytes.Buffer
-	if err := templates.ExecuteTemplate(&b, "page", s); err != nil {
+	if err := templates().ExecuteTemplate(&b, "page", s); err != nil {
 		http.Error(w, "internal error", http.StatusInternalServerError)
 		return
 	}
