@@ -44,9 +44,14 @@ type exit struct {
 	error
 }
 
-var cli struct {
+// flags are those of every command.
+type flags struct {
 	Config  string           `help:"Configuration file." placeholder:"FILE" type:"path"`
 	Version kong.VersionFlag `help:"Print the version and exit."`
+}
+
+var cli struct {
+	flags
 
 	Kernel    kernelCommand    `cmd:"" help:"Serve a Jupyter front end; Jupyter starts this."`
 	Run       runCommand       `cmd:"" help:"Run a notebook in batch."`
@@ -70,7 +75,7 @@ func main() {
 		}
 		return
 	}
-	k := kong.Parse(&cli,
+	k := kong.Parse(grammar(),
 		kong.Name("weir"), kong.Description("Go notebooks over participants' data, behind a disclosure guard."),
 		kong.Vars{"version": "weir " + version},
 		kong.UsageOnError(), kong.Exit(func(code int) {
@@ -86,6 +91,18 @@ func main() {
 		fmt.Fprintln(os.Stderr, "weir:", err)
 		os.Exit(codeOf(err))
 	}
+}
+
+// grammar is what the command line may say. What starts a kernel is parsed by itself:
+// a front end is waiting for its sockets, and to build the whole takes 2 ms.
+func grammar() any {
+	if len(os.Args) > 1 && os.Args[1] == "kernel" {
+		return &struct {
+			*flags
+			Kernel kernelCommand `cmd:"" help:"Serve a Jupyter front end; Jupyter starts this."`
+		}{flags: &cli.flags}
+	}
+	return &cli
 }
 
 func codeOf(err error) int {
