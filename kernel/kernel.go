@@ -80,8 +80,8 @@ type kernel struct {
 // front end asks for shutdown; then it returns nil. It returns earlier when ctx
 // is done, with its cause. SIGINT interrupts the running cell meanwhile.
 //
-// It listens before it calls start, because a front end that finds nobody there
-// comes back only after a tenth of a second or two; what it asks waits for start.
+// It takes connections before it calls start, because a front end that finds nobody
+// there comes back only after a tenth of a second or two; what it asks waits for start.
 // Serve closes the executor before it returns, whatever happened.
 func Serve(ctx context.Context, connectionFile string, start func() (Executor, error), opts ...Option) error {
 	k, err := newKernel(ctx, connectionFile, opts)
@@ -91,7 +91,8 @@ func Serve(ctx context.Context, connectionFile string, start func() (Executor, e
 	if k.executor, err = start(); err != nil {
 		k.stop(nil)
 		signal.Stop(k.interrupts)
-		closeAll(k.sockets)
+		close(k.answered)
+		k.closeSockets(time.Now())
 		return err
 	}
 	return k.serve()
@@ -121,6 +122,7 @@ func newKernel(ctx context.Context, connectionFile string, opts []Option) (*kern
 		return nil, fmt.Errorf("connection file %s: %w", connectionFile, err)
 	}
 	signal.Notify(k.interrupts, os.Interrupt)
+	k.accept()
 	return k, nil
 }
 
@@ -186,13 +188,17 @@ func (k *kernel) requests(others, cells chan<- *request) func(*peer, [][]byte) e
 	}
 }
 
-func (k *kernel) serve() error {
-	defer k.stop(nil)
-	k.door = k.executor.Door()
+// accept begins to take connections and what they ask, which waits in its channels.
+func (k *kernel) accept() {
 	for _, s := range k.sockets {
 		s.serving.Add(1)
 		go s.serve()
 	}
+}
+
+func (k *kernel) serve() error {
+	defer k.stop(nil)
+	k.door = k.executor.Door()
 	defer signal.Stop(k.interrupts)
 
 	var answering sync.WaitGroup
@@ -223,16 +229,20 @@ func (k *kernel) end(answering *sync.WaitGroup) error {
 		k.reply(r, nil, fields{"status": "ok", "restart": restart})
 		k.idle(r)
 	}
-	deadline := time.Now().Add(flushGrace)
+	k.closeSockets(time.Now().Add(flushGrace))
+	if cause := context.Cause(k.ctx); cause != ErrShutdown {
+		err = errors.Join(cause, err)
+	}
+	return err
+}
+
+// closeSockets lets peers have until the deadline what they were sent.
+func (k *kernel) closeSockets(deadline time.Time) {
 	var closing sync.WaitGroup
 	for _, s := range k.sockets {
 		closing.Go(func() { s.close(deadline) })
 	}
 	closing.Wait()
-	if cause := context.Cause(k.ctx); cause != ErrShutdown {
-		err = errors.Join(cause, err)
-	}
-	return err
 }
 
 // answerAll answers requests one after the other, and when the kernel stops those
