@@ -83,9 +83,14 @@ func newSpeaker() *speaker {
 }
 
 // send tells the session something. Without a session there is nothing to do.
-func (s *speaker) send(e Event) {
+func (s *speaker) send(e Event) { s.tell(e, s.Send) }
+
+// keep tells the session something together with the next event.
+func (s *speaker) keep(e Event) { s.tell(e, s.Keep) }
+
+func (s *speaker) tell(e Event, how func(any) error) {
 	e.Out, e.Err = s.out.n.Load(), s.err.n.Load()
-	if err := s.Send(e); err != nil {
+	if err := how(e); err != nil {
 		os.Exit(1)
 	}
 }
@@ -304,7 +309,7 @@ func (s *speaker) display(values []any) error {
 		lines = append(lines, line)
 	}
 	if len(lines) > 0 {
-		s.send(Event{Text: &Text{Plain: strings.Join(lines, "\n"), Last: true}})
+		s.keep(Event{Text: &Text{Plain: strings.Join(lines, "\n"), Last: true}})
 	}
 	return nil
 }

@@ -116,9 +116,10 @@ const maxMessage = 64 << 20
 
 // Channel sends and receives messages: a 4-byte big-endian length, then JSON.
 type Channel struct {
-	r  *bufio.Reader
-	w  io.Writer
-	mu sync.Mutex
+	r    *bufio.Reader
+	w    io.Writer
+	mu   sync.Mutex
+	kept []byte // messages that the next one takes along
 }
 
 // NewChannel is a channel over two pipes.
@@ -126,8 +127,26 @@ func NewChannel(r io.Reader, w io.Writer) *Channel {
 	return &Channel{r: bufio.NewReaderSize(r, 1<<16), w: w}
 }
 
-// Send writes one message.
+// Send writes one message, behind those that were kept.
 func (c *Channel) Send(v any) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.append(v); err != nil {
+		return err
+	}
+	_, err := c.w.Write(c.kept)
+	c.kept = nil
+	return err
+}
+
+// Keep has the next message take this one along, so that who reads is woken once.
+func (c *Channel) Keep(v any) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.append(v)
+}
+
+func (c *Channel) append(v any) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -135,10 +154,8 @@ func (c *Channel) Send(v any) error {
 	if len(b) > maxMessage {
 		return fmt.Errorf("a message of %d bytes: the limit is %d", len(b), maxMessage)
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	_, err = c.w.Write(append(binary.BigEndian.AppendUint32(make([]byte, 0, 4+len(b)), uint32(len(b))), b...))
-	return err
+	c.kept = append(binary.BigEndian.AppendUint32(c.kept, uint32(len(b))), b...)
+	return nil
 }
 
 // Receive reads one message into v. Unknown fields are an error.
