@@ -673,14 +673,18 @@ func TestLabelsStayApart(t *testing.T) {
 
 // FuzzNew draws tables of any shape. Whatever New does not refuse has sound forms.
 func FuzzNew(f *testing.F) {
-	for i := range uint64(24) {
+	for i := range uint64(48) {
 		f.Add(i, "label", "title")
 	}
 	f.Add(uint64(99), attacks[0], attacks[4])
 	f.Add(uint64(139), "0", "0") // no group but totals
 	f.Fuzz(func(t *testing.T, seed uint64, text, title string) {
 		r := rand.New(rand.NewPCG(seed, 3))
-		n, result := random(t, r, text)
+		draw := random
+		if seed%4 == 1 {
+			draw = randomEstimates
+		}
+		n, result := draw(t, r, text)
 		c, err := New(n, result, title)
 		if err != nil {
 			var e *plan.Error
@@ -759,6 +763,83 @@ func random(t *testing.T, r *rand.Rand, text string) (*plan.Node, *plan.Result) 
 		result.Groups[0].Labels = nil
 	}
 	return n, result
+}
+
+// randomEstimates is the plan of survival curves or of a forest plot and a table that
+// may fit it: of numbers that add up, or not.
+func randomEstimates(t *testing.T, r *rand.Rand, text string) (*plan.Node, *plan.Result) {
+	labels := func(name string, of ...string) string { // mostly all of them, and totals
+		of = slices.DeleteFunc(of, func(string) bool { return r.IntN(40) == 0 })
+		if len(of) == 0 || r.IntN(8) > 0 {
+			of = append(of, plan.Total)
+		}
+		if r.IntN(4) == 0 {
+			r.Shuffle(len(of), func(i, j int) { of[i], of[j] = of[j], of[i] })
+		}
+		return name + ":" + strings.Join(of, "|")
+	}
+	outcome := labels("died", "no", "yes")
+	group := labels("group", "a", "b", plan.Missing, strings.ReplaceAll(text, "|", ""))
+	bands := [][]string{
+		{"<0", "0 to <1", "1 to <2.5", "2.5+"}, {"<90", "90 to <180", "180+", plan.Missing}, {"0 to <1e308", "1e308+"},
+		{"0 to <1", "2 to <3", "3+"}, {"<" + strings.ReplaceAll(text, "|", ""), "5+"}, {"<5", "5+"},
+	}
+	s := sample{kind: "Survival", works: []int{0, 1}, keys: []string{labels("years", bands[r.IntN(len(bands))]...), outcome, group}}
+	if r.IntN(2) == 0 {
+		s = sample{kind: "Forest", works: []int{0}, keys: []string{outcome, labels("treated", "no", "yes"), group}}
+		if r.IntN(2) == 0 {
+			s.settings = append(s.settings, setting{"OddsRatio", 1})
+		}
+	}
+	s.keys = s.keys[:len(s.keys)-r.IntN(2)]
+	for _, op := range []string{"Color", "Facet"} {
+		if r.IntN(4) == 0 {
+			s.settings = append(s.settings, setting{op, r.IntN(len(s.keys))})
+		}
+	}
+	rarely := 5 + r.IntN(100)
+	people := map[string]float64{}
+	count := func(at []int) float64 {
+		k := fmt.Sprint(at)
+		if _, ok := people[k]; !ok {
+			people[k] = float64(r.IntN(300))
+		}
+		return people[k]
+	}
+	s.number = func(at []int, _ int) float64 {
+		switch r.IntN(rarely) {
+		case 0:
+			return hide
+		case 1:
+			return void
+		case 2:
+			return 0
+		case 3:
+			return (r.Float64() - 0.3) * math.Pow(10, float64(r.IntN(640)-320))
+		case 4:
+			return gone
+		}
+		return s.added(at, nil, count)
+	}
+	return s.make(t)
+}
+
+// added is the number of those of a place, whose totals are the sums of the others.
+func (s sample) added(at, of []int, count func([]int) float64) (sum float64) {
+	i := len(of)
+	if i == len(at) {
+		return count(of)
+	}
+	_, labels := split(s.keys[i])
+	if labels[at[i]] != plan.Total {
+		return s.added(at, append(of[:i:i], at[i]), count)
+	}
+	for j, l := range labels {
+		if l != plan.Total {
+			sum += s.added(at, append(of[:i:i], j), count)
+		}
+	}
+	return sum
 }
 
 func BenchmarkPNG(b *testing.B) {
