@@ -678,6 +678,7 @@ func FuzzNew(f *testing.F) {
 	}
 	f.Add(uint64(99), attacks[0], attacks[4])
 	f.Add(uint64(139), "0", "0") // no group but totals
+	f.Add(uint64(423), "0", "0") // a heat map without a key along x
 	f.Fuzz(func(t *testing.T, seed uint64, text, title string) {
 		r := rand.New(rand.NewPCG(seed, 3))
 		draw := random

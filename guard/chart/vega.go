@@ -381,7 +381,9 @@ func (v *vega) heat() {
 	delete(v.shared, "xOffset")
 	v.shared["y"] = nominal("colour", rows, nil)
 	for _, axis := range []string{"x", "y"} {
-		v.shared[axis].(object)["scale"].(object)["paddingInner"] = 0.03
+		if scale, ok := v.shared[axis].(object)["scale"].(object); ok { // not where panels have the only other key
+			scale["paddingInner"] = 0.03
+		}
 	}
 	v.shared["color"] = object{"field": "value", "type": "quantitative", "title": v.Chart.y, "scale": object{"domain": []float64{s.lo, s.hi}, "range": sequence}}
 	for _, g := range v.groups {
