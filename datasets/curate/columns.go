@@ -63,23 +63,50 @@ func (c *columns) appendRows(other *columns, from, to int) {
 	c.count += to - from
 }
 
-// keep drops the rows of which keep says no.
-func (c *columns) keep(keep func(row int) bool) {
-	n := 0
-	for i := range c.count {
-		if !keep(i) {
+// without drops the rows that are marked.
+func (c *columns) without(drop []bool) {
+	stay := unmarked(drop)
+	for f := range c.shape.fields {
+		if c.nums[f] != nil {
+			c.nums[f] = joined(c.nums[f], stay)
 			continue
 		}
-		for f := range c.shape.fields {
-			if c.nums[f] != nil {
-				c.nums[f][n] = c.nums[f][i]
-				continue
-			}
-			c.ints[f][n] = c.ints[f][i]
-		}
-		n++
+		c.ints[f] = joined(c.ints[f], stay)
 	}
-	c.truncate(n)
+	c.count = 0
+	for _, s := range stay {
+		c.count += s.to - s.from
+	}
+}
+
+// span is the rows [from, to).
+type span struct{ from, to int }
+
+// unmarked are the spans between the rows that are marked.
+func unmarked(drop []bool) (out []span) {
+	for from := 0; from < len(drop); {
+		n := slices.Index(drop[from:], true)
+		if n < 0 {
+			n = len(drop) - from
+		}
+		if n > 0 {
+			out = append(out, span{from, from + n})
+		}
+		from += n + 1
+	}
+	return out
+}
+
+// joined moves spans of values, where there are any, to the front, and leaves out the rest.
+func joined[T any](values []T, spans []span) []T {
+	if len(values) == 0 {
+		return values
+	}
+	n := 0
+	for _, s := range spans {
+		n += copy(values[n:], values[s.from:s.to])
+	}
+	return values[:n]
 }
 
 func (c *columns) truncate(n int) {

@@ -439,7 +439,7 @@ func (im *importer) sortIDs(c *columns) (dropped int, err error) {
 	for i := range drop {
 		drop[i] = twice(i)
 	}
-	c.keep(func(i int) bool { return !drop[i] })
+	c.without(drop)
 	return dropped, nil
 }
 
@@ -480,7 +480,7 @@ func inOrder[T any](ctx context.Context, n int, produce func(k int) (T, error), 
 	defer cancel()
 	results := make([]chan result, workers)
 	for w := range workers {
-		results[w] = make(chan result)
+		results[w] = make(chan result, 1) // one more is made while one waits
 		working.Go(func() {
 			for k := w; k < n; k += workers {
 				x, err := produce(k)

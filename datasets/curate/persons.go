@@ -3,8 +3,10 @@ package curate
 import (
 	"context"
 	"errors"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 
 	"weir/datasets/plan"
 	"weir/datasets/store"
@@ -57,7 +59,11 @@ func (im *importer) readPeople(ctx context.Context) (c *columns, ids []int64, er
 		return nil, nil, err
 	}
 	copy(c.ints[0], indexes)
-	c.keep(func(row int) bool { return indexes[row] >= 0 })
+	gone := make([]bool, c.count)
+	for row, index := range indexes {
+		gone[row] = index < 0
+	}
+	c.without(gone)
 	c.inOrder(0, int32(n))
 	im.backdate(c)
 	im.regime.begin(n)
@@ -112,25 +118,37 @@ func (im *importer) identify(persons []int64, indexes []int32, n int, ids *[]int
 	if shift != nil {
 		im.shifts = make([]uint16, n)
 	}
-	seen := make(map[int64]bool, n)
-	for row, index := range indexes {
-		if index < 0 {
-			continue
+	onAllProcessors(len(persons), func(from, to int) {
+		for row := from; row < to; row++ {
+			index, id := indexes[row], persons[row]
+			if index < 0 {
+				continue
+			}
+			if shift != nil {
+				im.shifts[index] = key.shift(shift, id)
+			}
+			if research {
+				id = key.researchID(id)
+			}
+			(*ids)[index] = id
 		}
-		id := persons[row]
-		if shift != nil {
-			im.shifts[index] = key.shift(shift, id)
-		}
-		if research {
-			id = key.researchID(id)
-		}
-		if seen[id] {
-			return errSameID
-		}
-		seen[id] = true
-		(*ids)[index] = id
+	})
+	sorted := slices.Clone(*ids)
+	slices.Sort(sorted)
+	if len(slices.Compact(sorted)) < n {
+		return errSameID
 	}
 	return nil
+}
+
+// onAllProcessors does n things, each processor a part of them.
+func onAllProcessors(n int, do func(from, to int)) {
+	var working sync.WaitGroup
+	parts := runtime.GOMAXPROCS(0)
+	for k := range parts {
+		working.Go(func() { do(n*k/parts, n*(k+1)/parts) })
+	}
+	working.Wait()
 }
 
 // backdate shifts births.

@@ -173,6 +173,10 @@ type chunk struct {
 	badRows, strangers int64
 }
 
+// chunksAhead are the chunks that may wait for those of the blocks before theirs.
+// Each takes about a megabyte.
+const chunksAhead = 64
+
 // job is a block on its way.
 type job struct {
 	block  block
@@ -190,13 +194,14 @@ func (t *table) stream(ctx context.Context, use func(*chunk) error) (err error) 
 		err = errors.Join(err, t.file.close())
 	}()
 	n := runtime.GOMAXPROCS(0)
+	ahead := max(2, chunksAhead/n)
 	jobs, order := make(chan *job, n), make(chan *job, 2*n)
 	var cutting error
 	working.Go(func() {
 		defer close(order)
 		defer close(jobs)
 		cutting = t.file.cut(ctx, func(b block) error {
-			j := &job{block: b, chunks: make(chan *chunk, 2)}
+			j := &job{block: b, chunks: make(chan *chunk, ahead)}
 			return errors.Join(send(ctx, order, j), send(ctx, jobs, j))
 		})
 	})
@@ -347,9 +352,12 @@ func (c *chunk) strike(rows map[int32]bool) {
 	for p := range starts {
 		c.starts[p] -= starts[p]
 	}
-	order := c.order
-	c.rows.keep(func(i int) bool { return !rows[order[i]] })
-	c.order = slices.DeleteFunc(slices.Clone(order), func(came int32) bool { return rows[came] })
+	drop := make([]bool, len(c.order))
+	for i, came := range c.order {
+		drop[i] = rows[came]
+	}
+	c.rows.without(drop)
+	c.order = slices.DeleteFunc(c.order, func(came int32) bool { return rows[came] })
 }
 
 // reader is one goroutine's: it reads blocks of a table.
@@ -629,27 +637,14 @@ func (r *reader) with(s *suppression) (drop []bool) {
 	return drop
 }
 
-// without leaves rows out that are still as they came.
+// without drops the rows that are marked; they are still as they came. nil marks none.
 func (c *chunk) without(drop []bool) {
-	if drop != nil {
-		c.keep(func(i int) bool { return !drop[i] })
+	if drop == nil {
+		return
 	}
-}
-
-// keep drops rows that are still as they came.
-func (c *chunk) keep(keep func(i int) bool) {
-	c.rows.keep(keep)
-	c.lines, c.keys, c.asides = kept(c.lines, keep), kept(c.keys, keep), kept(c.asides, keep)
-}
-
-func kept[T any](list []T, keep func(i int) bool) []T {
-	out := list[:0]
-	for i, x := range list {
-		if keep(i) {
-			out = append(out, x)
-		}
-	}
-	return out
+	c.rows.without(drop)
+	stay := unmarked(drop)
+	c.lines, c.keys, c.asides = joined(c.lines, stay), joined(c.keys, stay), joined(c.asides, stay)
 }
 
 // arrange puts the rows in the order of their places, those of one as they came.

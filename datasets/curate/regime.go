@@ -333,7 +333,7 @@ func (g *regime) settle(c *columns) (dropped int) {
 		return 0
 	}
 	made := map[[3]int32]int{} // the last row of a participant, a question and a general answer
-	drop := map[int]bool{}
+	drop := make([]bool, c.count)
 	for i := range c.count {
 		if !g.concerns(c, questions, i) {
 			continue
@@ -348,17 +348,18 @@ func (g *regime) settle(c *columns) (dropped int) {
 			}
 			if c.ints[answer][i] == a.Into {
 				k := [3]int32{p, a.question(c, questions, i), a.Into}
-				if last, ok := made[k]; ok && last != i {
+				if last, ok := made[k]; ok && last != i && !drop[last] {
 					drop[last] = true
+					dropped++
 				}
 				made[k] = i
 			}
 		}
 	}
-	if len(drop) > 0 {
-		c.keep(func(i int) bool { return !drop[i] })
+	if dropped > 0 {
+		c.without(drop)
 	}
-	return len(drop)
+	return dropped
 }
 
 // person applies what concerns the fields of person, rows being in the order of

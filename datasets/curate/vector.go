@@ -80,7 +80,7 @@ func (r *reader) discard(drop []bool) {
 		any = true
 	}
 	if any {
-		r.c.keep(func(i int) bool { return !drop[i] })
+		r.c.without(drop)
 	}
 }
 

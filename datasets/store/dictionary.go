@@ -24,7 +24,7 @@ func newDictionaryWriter(f *Field) (d dictionaryWriter) {
 		d.data = textData(append(slices.Clip(f.Labels), "")) // the last stands for a missing one
 	case Concept:
 		d.codes = newCodes(f.Concepts)
-		d.data = arrowData(arrow.PrimitiveTypes.Int32, arrow.Int32Traits.CastToBytes(f.Concepts), len(f.Concepts), func(int) bool { return false })
+		d.data = arrowData(arrow.PrimitiveTypes.Int32, arrow.Int32Traits.CastToBytes(f.Concepts), len(f.Concepts), validity{})
 		d.of = slices.Repeat([]int32{-1}, len(f.Concepts))
 		at := map[string]int32{"": -1}
 		for code, name := range f.Of {

@@ -209,10 +209,13 @@ func (b *Builder) file(name string, fields []Field) (*output, error) {
 	return o, nil
 }
 
-// Write passes the file's bytes on to its hash.
+// Write passes the file's bytes on to its hash, which takes as long as to write them.
+// After an error the file is of no use.
 func (o *output) Write(p []byte) (int, error) {
+	var hashing sync.WaitGroup
+	hashing.Go(func() { o.hash.Write(p) })
 	n, err := o.file.Write(p)
-	o.hash.Write(p[:n])
+	hashing.Wait()
 	o.bytes += int64(n)
 	return n, err
 }
@@ -463,33 +466,49 @@ func columnData(t arrow.DataType, c any) *array.Data {
 		return int32Data(t, c, Missing)
 	}
 	values := c.([]float64)
-	return arrowData(t, arrow.Float64Traits.CastToBytes(values), len(values), func(i int) bool { return math.IsNaN(values[i]) })
-}
-
-// int32Data is values of which none stands for a missing one.
-func int32Data(t arrow.DataType, values []int32, none int32) *array.Data {
-	return arrowData(t, arrow.Int32Traits.CastToBytes(values), len(values), func(i int) bool { return values[i] == none })
-}
-
-func arrowData(t arrow.DataType, values []byte, n int, missing func(int) bool) *array.Data {
-	nulls, first := 0, 0
-	for first < n && !missing(first) {
-		first++
-	}
-	var bitmap *memory.Buffer
-	if first < n {
-		valid := make([]byte, bitutil.BytesForBits(int64(n)))
-		bitutil.SetBitsTo(valid, 0, int64(first), true)
-		for i := first; i < n; i++ {
-			if missing(i) {
-				nulls++
-			} else {
-				bitutil.SetBit(valid, i)
-			}
+	var v validity
+	for i, x := range values {
+		if math.IsNaN(x) {
+			v.clear(i, len(values))
 		}
-		bitmap = memory.NewBufferBytes(valid)
 	}
-	return array.NewData(t, n, []*memory.Buffer{bitmap, memory.NewBufferBytes(values)}, nil, nulls, 0)
+	return arrowData(t, arrow.Float64Traits.CastToBytes(values), len(values), v)
+}
+
+// int32Data is values of which one stands for a missing one.
+func int32Data(t arrow.DataType, values []int32, none int32) *array.Data {
+	var v validity
+	for i, x := range values {
+		if x == none {
+			v.clear(i, len(values))
+		}
+	}
+	return arrowData(t, arrow.Int32Traits.CastToBytes(values), len(values), v)
+}
+
+// validity is the bitmap of values that are not missing. The zero value is that of
+// values of which none is.
+type validity struct {
+	bitmap []byte
+	nulls  int
+}
+
+// clear says that value i of n is missing; each is named once.
+func (v *validity) clear(i, n int) {
+	if v.bitmap == nil {
+		v.bitmap = make([]byte, bitutil.BytesForBits(int64(n)))
+		bitutil.SetBitsTo(v.bitmap, 0, int64(n), true)
+	}
+	v.bitmap[i>>3] &^= 1 << (i & 7)
+	v.nulls++
+}
+
+func arrowData(t arrow.DataType, values []byte, n int, v validity) *array.Data {
+	var bitmap *memory.Buffer
+	if v.nulls > 0 {
+		bitmap = memory.NewBufferBytes(v.bitmap)
+	}
+	return array.NewData(t, n, []*memory.Buffer{bitmap, memory.NewBufferBytes(values)}, nil, v.nulls, 0)
 }
 
 // Close finishes the files and enters the table in the manifest.
