@@ -153,30 +153,29 @@ counts_by_concept_and_age: table:label concept_id age:label participants
 
 // write writes the three tables, every number in bins.
 func (n *census) write() error {
-	all, bySex, byAge := newColumns(n.shape(0)), newColumns(n.shape(1)), newColumns(n.shape(2))
-	for t, counts := range n.counts {
+	var tables labels // those of which something is listed
+	all, bySex, byAge := newColumns(countShapes[0]), newColumns(countShapes[1]), newColumns(countShapes[2])
+	for i, counts := range n.counts {
 		for _, id := range slices.Sorted(maps.Keys(counts)) {
 			k := counts[id]
 			if n.im.terms.of(id) == "" && k.all <= store.Threshold {
 				continue
 			}
-			all.add([]int32{int32(t), id, binned(k.all)})
+			t := tables.index(n.tables[i])
+			all.add([]int32{t, id, binned(k.all)})
 			for _, sex := range n.sex {
-				bySex.add([]int32{int32(t), id, sex, binned(k.bySex[sex])})
+				bySex.add([]int32{t, id, sex, binned(k.bySex[sex])})
 			}
 			for band, x := range k.byAge {
-				byAge.add([]int32{int32(t), id, int32(band), binned(x)})
+				byAge.add([]int32{t, id, int32(band), binned(x)})
 			}
 		}
 	}
 	for _, c := range []*columns{all, bySex, byAge} {
+		c.shape = c.shape.withLabels(map[string][]string{"table": tables.texts, "age": ageLabels})
 		if err := writeTable(n.im.builder, c); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func (n *census) shape(i int) *shape {
-	return countShapes[i].withLabels(map[string][]string{"table": n.tables, "age": ageLabels})
 }

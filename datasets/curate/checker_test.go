@@ -18,6 +18,7 @@ import (
 type verdict struct {
 	Compared        map[string]int64
 	Wrong           []string
+	Told            int // values of dictionaries
 	Shifts, Dropped int
 }
 
@@ -51,7 +52,7 @@ func TestTiersAgainstChecker(t *testing.T) {
 				if tier == plan.Controlled {
 					old, different = 0, 1
 				}
-				if len(v.Compared) < 3 || v.Dropped != old || v.Shifts != different {
+				if len(v.Compared) < 3 || v.Told < 100 || v.Dropped != old || v.Shifts != different {
 					t.Errorf("the checker says %+v", v)
 				}
 				for _, w := range v.Wrong {
@@ -128,4 +129,72 @@ func noneOf(t *testing.T, r *store.Repository) {
 			}
 		}
 	}
+}
+
+// hidden is a source whose rows are dropped or changed, each by something else, and
+// of which each alone has some concept or label: 1 gave two races, and the same
+// general answer twice, in two surveys; 2 is too old; 9 is nobody; the second visit
+// has the key of the first.
+const hidden = `
+-- person.csv --
+person_id,gender_concept_id,year_of_birth,month_of_birth,day_of_birth
+1,8507,1950,1,1
+2,8507,1920,1,1
+3,8507,1960,1,1
+-- concept.csv --
+concept_id,concept_name,domain_id,vocabulary_id,concept_class_id,valid_start_date
+8507,MALE,Gender,Gender,Gender,1970-01-01
+-- ds_survey.csv --
+person_id,survey,survey_date,question_concept_id,answer_concept_id
+1,The Basics,2020-01-01,1586140,1586142
+1,The Basics,2020-01-02,1586140,1586143
+1,Lifestyle,2020-01-01,1585952,1585953
+1,Overall Health,2020-01-03,1585952,1585954
+2,Of the Old,2020-01-01,1586140,1586145
+3,The Basics,2020-01-01,1586140,1586146
+3,COPE,2020-01-01,1586151,1586153
+-- observation.csv --
+observation_id,person_id,observation_concept_id,observation_date,observation_type_concept_id,value_as_concept_id,observation_source_concept_id
+1,1,1001,2020-01-01,2001,1586142,1586140
+2,1,1002,2020-01-02,2002,1586143,1586140
+-- sleep_level.csv --
+person_id,sleep_date,is_main_sleep,level
+3,2020-01-01,true,light
+2,2020-01-01,never,old
+9,2020-01-01,nobody,strange
+-- visit_occurrence.csv --
+visit_occurrence_id,person_id,visit_concept_id,visit_start_date,visit_source_concept_id
+1,3,9201,2020-01-01,3001
+1,3,9202,2020-01-02,3002
+`
+
+// TestDictionaries: the checker finds in no dictionary what only rows had that the
+// importer dropped or changed, from CSV or Parquet.
+func TestDictionaries(t *testing.T) {
+	key, texts := Key(strings.Repeat("\x05", keyBytes)), unpack(t, hidden)
+	for format, from := range map[string]string{"csv": texts, "parquet": asParquet(t, texts)} {
+		for _, tier := range []plan.Tier{plan.Registered, plan.Controlled, plan.Public} {
+			r, report := imported(t, from, ImportOptions{Name: "test", Tier: tier, CDR: "v1", CutOff: "2022-07-01", Key: key, Lenient: true, UniqueKeys: true})
+			v := check(t, from, r, key)
+			if tier != plan.Public && (v.Told < 10 || report.Participants < 2) {
+				t.Errorf("%s, %s: %+v", format, tier, v)
+			}
+			for _, w := range v.Wrong {
+				if strings.HasPrefix(w, "the dictionary of ") {
+					t.Errorf("%s, %s: %s", format, tier, w)
+				}
+			}
+		}
+	}
+}
+
+// asParquet is a folder of CSV files as Parquet files.
+func asParquet(t *testing.T, from string) string {
+	t.Helper()
+	dir := t.TempDir()
+	python(t, "-c", `
+import duckdb, os, sys
+for name in os.listdir(sys.argv[1]):
+    duckdb.sql(f"copy (from read_csv('{sys.argv[1]}/{name}', header=true)) to '{sys.argv[2]}/{name[:-4]}.parquet'")`, from, dir)
+	return dir
 }

@@ -10,7 +10,8 @@
 //	person_id = person_id_high · 2³¹ + person_id_low
 //
 // Rows are sorted by participant, then by the table's first date, then as they
-// came.
+// came. The dictionaries that Import writes with them hold the concepts and labels of
+// these rows, and nothing that only rows had that were dropped, or that a rule changed.
 //
 // What a tier may hold is said by Rules, which are data; Import applies them. A
 // repository of the public tier has counts and no rows (census.go).

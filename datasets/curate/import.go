@@ -224,8 +224,10 @@ func (im *importer) malformed(e *RowError) error {
 // spooled is a table that was read.
 type spooled struct {
 	*table
-	spool *spool
-	first func(place int) (from, to int32) // the participants of a place
+	spool    *spool
+	first    func(place int) (from, to int32) // the participants of a place
+	settled  bool                             // rows are in order and will not change
+	renumber func(*columns)                   // gives labels their numbers, once rows are settled
 }
 
 // maxPlaces is the number of parts of a table of which each is sorted in memory.
@@ -263,6 +265,8 @@ func (im *importer) spool(ctx context.Context, s *shape) (*spooled, error) {
 		im.keepAsides(t, c)
 		return out.spool.add(c)
 	})
+	_, answer := asked(t.shape)
+	t.loose = t.loose || answer >= 0
 	im.keys = nil
 	if err != nil {
 		return nil, errors.Join(err, out.spool.close())
@@ -273,11 +277,16 @@ func (im *importer) spool(ctx context.Context, s *shape) (*spooled, error) {
 // finish sorts a table place by place and writes it.
 func (im *importer) finish(ctx context.Context, p *spooled) (err error) {
 	defer func() { err = errors.Join(err, p.spool.close()) }()
+	if p.loose && p.shape.participants && im.census == nil {
+		if err := im.settle(ctx, p); err != nil {
+			return err
+		}
+	}
 	s := p.shape.labelled(p.labels)
 	var out *batches
 	if im.census == nil || !s.participants {
 		final, from := im.regime.finalShape(s)
-		if out, err = im.begin(final, func(f int) []int32 { return im.dictionary(p.table, from[f]) }); err != nil {
+		if out, err = im.begin(final, func(f int) []int32 { return im.dictionary(p, from[f]) }); err != nil {
 			return err
 		}
 	}
@@ -333,9 +342,11 @@ func (im *importer) sorted(p *spooled, s *shape, k int, out *batches) (*made, er
 		}
 		return m, nil
 	}
-	from, to := p.first(k)
-	c.inOrder(from, to)
-	m.equal = im.regime.settle(c)
+	if p.settled {
+		p.renumber(c)
+	} else {
+		m.equal = im.ordered(p, c, k)
+	}
 	c = im.regime.final(c)
 	m.rows = c
 	if im.census != nil {
@@ -353,22 +364,19 @@ func (im *importer) begin(s *shape, concepts func(f int) []int32) (*batches, err
 	return newBatches(im.builder, s.withConcepts(concepts, im.terms.of))
 }
 
-// dictionary is the concepts of a field: those that were read, and what rules may
-// yet make of them.
-func (im *importer) dictionary(t *table, f int) []int32 {
-	ids := t.used[f].ids()
-	if im.regime.empties(t.shape.name, t.shape.fields[f].Name) {
+// ordered puts a place's rows in order; it drops those that are made equal.
+func (im *importer) ordered(p *spooled, c *columns, k int) (equal int) {
+	from, to := p.first(k)
+	c.inOrder(from, to)
+	return im.regime.settle(c)
+}
+
+// dictionary is the concepts of a field.
+func (im *importer) dictionary(p *spooled, f int) []int32 {
+	if im.regime.empties(p.shape.name, p.shape.fields[f].Name) {
 		return []int32{store.Missing}
 	}
-	if _, answer := asked(t.shape); answer == f {
-		for _, a := range im.regime.answers {
-			if a.depends() {
-				ids = append(ids, a.Into)
-			}
-		}
-	}
-	slices.Sort(ids)
-	return slices.Compact(ids)
+	return p.used[f].ids()
 }
 
 // write writes a table that is in memory and in order.

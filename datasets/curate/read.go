@@ -34,6 +34,7 @@ type table struct {
 	places     int
 	used       []conceptMap // by field: the concepts of rows that are kept
 	labels     []labels     // by field
+	loose      bool         // used and labels may have what only rows had that were dropped since
 	spare      sync.Pool    // chunks that were used
 	mu         sync.Mutex
 }
@@ -283,6 +284,7 @@ func (t *table) take(c *chunk, use func(*chunk) error) error {
 		}
 	}
 	if len(strike) > 0 {
+		t.loose = true
 		c.strike(strike)
 	}
 	t.report.Written += int64(c.rows.count)
@@ -307,34 +309,39 @@ func (t *table) repeated(c *chunk, row int) *RowError {
 // table is no label but free text.
 const maxLabels = 1000
 
-// number gives a chunk's labels the numbers that they have in the table.
+// number gives the labels of a chunk's rows the numbers that they have in the table,
+// which has those of rows that are kept alone.
 func (t *table) number(c *chunk, strike map[int32]bool, bad []*RowError) []*RowError {
 	for f := range c.texts {
 		if t.shape.fields[f].Type != store.Label {
 			continue
 		}
-		numbers := make([]int32, len(c.texts[f].texts))
-		for i, text := range c.texts[f].texts {
-			_, known := t.labels[f].numbers[text]
-			if numbers[i] = -1; known || !t.shape.participants || len(t.labels[f].texts) < maxLabels {
-				numbers[i] = t.labels[f].index(text)
-			}
-		}
+		numbers := slices.Repeat([]int32{store.Missing}, len(c.texts[f].texts))
 		for i, v := range c.rows.ints[f] {
-			if v == store.Missing {
+			came := c.order[i]
+			if v == store.Missing || strike[came] {
 				continue
 			}
-			if c.rows.ints[f][i] = numbers[v]; numbers[v] < 0 {
-				came := c.order[i]
-				c.rows.ints[f][i] = store.Missing
-				if !strike[came] {
-					strike[came] = true
-					bad = append(bad, &RowError{File: t.report.File, Line: c.lines[came], Column: t.shape.fields[f].Name, Problem: "has too many different texts to be labels"})
-				}
+			if numbers[v] == store.Missing {
+				numbers[v] = t.numberOf(f, c.texts[f].texts[v])
+			}
+			if c.rows.ints[f][i] = numbers[v]; numbers[v] == store.Missing {
+				strike[came] = true
+				bad = append(bad, &RowError{File: t.report.File, Line: c.lines[came], Column: t.shape.fields[f].Name, Problem: "has too many different texts to be labels"})
 			}
 		}
 	}
 	return bad
+}
+
+// numberOf is the number of a text in a field of the table, Missing when there are
+// too many.
+func (t *table) numberOf(f int, text string) int32 {
+	l := &t.labels[f]
+	if _, known := l.numbers[text]; !known && t.shape.participants && len(l.texts) >= maxLabels {
+		return store.Missing
+	}
+	return l.index(text)
 }
 
 // strike drops rows, named by how they came.

@@ -79,13 +79,8 @@ func (p *spool) flush() (err error) {
 		if c.count == 0 {
 			continue
 		}
-		p.extents[k] = append(p.extents[k], extent{p.end, c.count})
-		for f := range c.shape.fields {
-			b := c.raw(f)
-			if _, err := p.file.WriteAt(b, p.end); err != nil {
-				return err
-			}
-			p.end += int64(len(b))
+		if err := p.append(k, c); err != nil {
+			return err
 		}
 		c.reset()
 	}
@@ -128,6 +123,33 @@ func (p *spool) load(k int) (*columns, error) {
 	c.appendRows(p.pending[k], 0, p.pending[k].count)
 	p.pending[k] = nil
 	return c, nil
+}
+
+// put takes the rows of a place back that load gave, in place of what was there.
+func (p *spool) put(k int, c *columns) error {
+	inFile := p.extents[k] != nil && c.count > 0
+	if p.extents[k] = nil; !inFile {
+		c.order, c.moved, c.mixed = nil, nil, nil
+		p.pending[k] = c
+		return nil
+	}
+	p.pending[k] = newColumns(p.shape)
+	err := p.append(k, c)
+	p.done(c)
+	return err
+}
+
+// append writes rows of a place to the file.
+func (p *spool) append(k int, c *columns) error {
+	p.extents[k] = append(p.extents[k], extent{p.end, c.count})
+	for f := range c.shape.fields {
+		b := c.raw(f)
+		if _, err := p.file.WriteAt(b, p.end); err != nil {
+			return err
+		}
+		p.end += int64(len(b))
+	}
+	return nil
 }
 
 // done gives rows back that nobody refers to any more.

@@ -3,7 +3,8 @@ DuckDB makes of the source what the rules say, Polars reads the repository, and
 both are compared row by row.
 
 checker.py SOURCE REPOSITORY KEY CUT-OFF LISTS prints JSON:
-{"compared": {table: rows}, "wrong": [what is not as the rules say], "shifts": n, "dropped": participants}
+{"compared": {table: rows}, "wrong": [what is not as the rules say], "told": values of dictionaries,
+ "shifts": n, "dropped": participants}
 
 KEY is hexadecimal; LISTS is the folder with All of Us's published lists. person_id
 becomes a research id, and dates shift, by the formulas of key.go's comment.
@@ -13,6 +14,7 @@ import hashlib
 import hmac
 import json
 import os
+import struct
 import sys
 import tempfile
 
@@ -77,6 +79,60 @@ def arrow(table, temp):
     path = os.path.join(temp, table["name"] + ".parquet")
     frame.write_parquet(path)
     return f"read_parquet('{path}')"
+
+
+def table_field(data, table, slot):
+    """Where a Flatbuffers table has a field, None where it has not."""
+    vtable = table - struct.unpack_from("<i", data, table)[0]
+    size, = struct.unpack_from("<H", data, vtable)
+    at = struct.unpack_from("<H", data, vtable + 4 + 2 * slot)[0] if 4 + 2 * slot < size else 0
+    return table + at if at else None
+
+
+def follow(data, at):
+    return at + struct.unpack_from("<I", data, at)[0]
+
+
+def dictionaries(table):
+    """The values of the dictionaries of an Arrow file, in the order of the fields that have one."""
+    data = open(os.path.join(repository, table["name"] + ".arrow"), "rb").read()
+    length, = struct.unpack_from("<i", data, len(data) - 10)
+    footer = data[len(data) - 10 - length:-10]
+    blocks, out = table_field(footer, follow(footer, 0), 2), {}
+    blocks = follow(footer, blocks) if blocks else None
+    for k in range(struct.unpack_from("<I", footer, blocks)[0] if blocks else 0):
+        offset, metadata, body = struct.unpack_from("<qi4xq", footer, blocks + 4 + 24 * k)
+        message = data[offset + 8:offset + metadata]
+        batch = follow(message, table_field(message, follow(message, 0), 2))  # Message.header
+        id = table_field(message, batch, 0)
+        record = follow(message, table_field(message, batch, 1))
+        rows = struct.unpack_from("<q", message, table_field(message, record, 0))[0]
+        buffers = follow(message, table_field(message, record, 2))
+        buffers = [data[offset + metadata + at:][:size] for at, size in struct.iter_unpack("<qq", message[buffers + 4:][:16 * struct.unpack_from("<I", message, buffers)[0]])]
+        values = list(struct.unpack_from(f"<{rows}i" if len(buffers) == 2 else f"<{rows + 1}i", buffers[1]))
+        if len(buffers) == 3:
+            values = [buffers[2][a:b].decode() for a, b in zip(values, values[1:])]
+        out[struct.unpack_from("<q", message, id)[0] if id else 0] = values
+    return [out[id] for id in sorted(out)]
+
+
+def read_dictionaries():
+    """A dictionary has what rows have, and what stands for a missing value. Says how many values there are."""
+    told = 0
+    for table in manifest["tables"]:
+        frame = polars.read_ipc(os.path.join(repository, table["name"] + ".arrow"))
+        fields = [f for f in table["fields"] if f["type"] in ("concept", "label")]
+        known = dictionaries(table) if len(frame) else []
+        if len(frame) and len(known) != len(fields):
+            wrong.append(f"{table['name']} has {len(known)} dictionaries for {len(fields)} fields")
+        for f, values in zip(fields, known):
+            column = frame[f["name"]]
+            rows = set((column.cast(polars.String) if f["type"] == "label" else column).unique())
+            more = set(values) - rows - ({""} if f["type"] == "label" else {-2**31} if None in rows else set())
+            if more:
+                wrong.append(f"the dictionary of {table['name']}.{f['name']} has {len(more)} values that no row has")
+            told += len(values)
+    return told
 
 
 # The rules, restated.
@@ -232,4 +288,5 @@ with tempfile.TemporaryDirectory() as temp:
         if manifest["participants"] % 20 != 0:
             wrong.append("the number of participants is in no bin")
 
-json.dump({"compared": compared, "wrong": wrong, "shifts": len({r[2] for r in rows}), "dropped": len(people) - len(rows)}, sys.stdout)
+told = read_dictionaries()
+json.dump({"compared": compared, "told": told, "wrong": wrong, "shifts": len({r[2] for r in rows}), "dropped": len(people) - len(rows)}, sys.stdout)
