@@ -20,13 +20,22 @@ type verdict struct {
 	Wrong           []string
 	Told            int // values of dictionaries
 	Shifts, Dropped int
+	Achilles        explained // where it was asked for
 }
 
-// check has a repository judged by somebody who did not build it.
-func check(t *testing.T, from string, r *store.Repository, key Key) verdict {
+// explained is the cells of Achilles's analysis 404 beside a repository's: those that
+// are the same, those of which the rules say the difference, and the participants of
+// all cells who are not in the repository's for a rule, or have come to another cell
+// by their shift.
+type explained struct{ Cells, Same, Explained, Old, Suppressed, Away, Come int }
+
+// check has a repository judged by somebody who did not build it. achilles is at most
+// one file of results for the source.
+func check(t *testing.T, from string, r *store.Repository, key Key, achilles ...string) verdict {
 	t.Helper()
 	var v verdict
-	out := python(t, "testdata/checker.py", from, r.Dir(), hex.EncodeToString(key), r.CutOff, sharedData(t, "aou-tier-rules"))
+	args := append([]string{"testdata/checker.py", from, r.Dir(), hex.EncodeToString(key), r.CutOff, sharedData(t, "aou-tier-rules")}, achilles...)
+	out := python(t, args...)
 	if err := json.Unmarshal(out, &v); err != nil {
 		t.Fatal(err)
 	}

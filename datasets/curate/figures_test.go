@@ -51,6 +51,13 @@ func untimedFigures(t *testing.T) {
 			same, cells := compare404(t)
 			figure("tiers/achilles_404", fmt.Sprintf("%d/%d", same, cells), "cells", "17662/17662", same == cells && cells == 17_662)
 		},
+		"achilles of the registered tier": func(t *testing.T) {
+			from, key := sharedData(t, "gibleed-omop53"), Key(strings.Repeat("\x05", keyBytes))
+			r, _ := imported(t, from, ImportOptions{Name: "gibleed", Tier: plan.Registered, CDR: "5.3", CutOff: "2019-12-31", Key: key})
+			a := check(t, from, r, key, achillesResults(t)).Achilles
+			unit := fmt.Sprintf("cells_not_as_the_rules_say_of_%d;%d_differ_by_%d_too_old_%d_suppressed_%d_shifted", a.Cells, a.Cells-a.Same, a.Old, a.Suppressed, a.Away)
+			figure("tiers/achilles_404_registered", a.Cells-a.Explained, unit, "=0", a.Explained == a.Cells && a.Cells >= 17_662)
+		},
 		"checker": checkerFigures,
 		"kill": func(t *testing.T) {
 			k := kill(t, omop(t, "csv", 2000))

@@ -2,11 +2,12 @@
 DuckDB makes of the source what the rules say, Polars reads the repository, and
 both are compared row by row.
 
-checker.py SOURCE REPOSITORY KEY CUT-OFF LISTS prints JSON:
+checker.py SOURCE REPOSITORY KEY CUT-OFF LISTS [ACHILLES] prints JSON:
 {"compared": {table: rows}, "wrong": [what is not as the rules say], "told": values of dictionaries,
- "shifts": n, "dropped": participants}
+ "shifts": n, "dropped": participants, "achilles": what becomes of the cells of analysis 404}
 
-KEY is hexadecimal; LISTS is the folder with All of Us's published lists. person_id
+KEY is hexadecimal; LISTS is the folder with All of Us's published lists; ACHILLES
+is the file of Achilles's results for the source, of a tier with rows. person_id
 becomes a research id, and dates shift, by the formulas of key.go's comment.
 """
 import csv
@@ -21,13 +22,13 @@ import tempfile
 import duckdb
 import polars
 
-source, repository, key, cut_off, lists = sys.argv[1:]
+source, repository, key, cut_off, lists = sys.argv[1:6]
 key = bytes.fromhex(key)
 manifest = json.load(open(os.path.join(repository, "manifest.json")))
 tier = manifest["tier"]
 registered = tier in ("registered", "public")
 db = duckdb.connect()
-wrong, compared = [], {}
+wrong, compared, achilles = [], {}, None
 
 
 def all_of(sql):
@@ -237,6 +238,41 @@ with tempfile.TemporaryDirectory() as temp:
             wrong.append(f"{name}: {missing} rows are missing and {extra} should not be there, of {n}")
         compared[name] = n
 
+    def compare_404():
+        """Achilles's analysis 404, participants by (concept, year, sex, decade of age) of
+        conditions within the observation period, cell by cell beside the repository's.
+        In a cell of the tier there are Achilles's participants but those who are too old, those
+        whose every such condition is suppressed, and those whom their shift moves to
+        another year or age; and whom it moves here from another."""
+        conditions, columns = relation("condition_occurrence")
+        concepts = [f["name"] for f in tables["condition_occurrence"]["fields"] if f["type"] == "concept" and f["name"] in columns]
+        dropped = " OR ".join(f"COALESCE(CAST({c} AS INT), 0) IN (SELECT id FROM gone)" for c in concepts)
+        cell = "c, year(day) AS y, sex, CAST((year(day) - year(born)) // 10 AS INT) AS d"
+        db.execute(f"""CREATE TABLE events AS
+            SELECT s.person_id AS who, CAST(condition_concept_id AS INT) AS c, CAST(condition_start_date AS DATE) AS day, CAST(p.gender_concept_id AS INT) AS sex,
+                make_date(CAST(p.year_of_birth AS INT), 1, 1) AS born, w.back AS back, w.born AS birth, {dropped} AS dropped
+            FROM {conditions} s JOIN {person} p USING (person_id) LEFT JOIN who w USING (person_id)
+            WHERE EXISTS (FROM {relation("observation_period")[0]} o WHERE o.person_id = s.person_id
+                AND CAST(s.condition_start_date AS DATE) BETWEEN CAST(o.observation_period_start_date AS DATE) AND CAST(o.observation_period_end_date AS DATE))""")
+        db.execute(f"CREATE TABLE before AS SELECT who, {cell}, bool_and(back IS NULL) AS old, bool_and(dropped) AS dropped FROM events GROUP BY ALL")
+        db.execute(f"CREATE TABLE after AS SELECT DISTINCT who, {cell} FROM (SELECT who, c, sex, day - back AS day, birth - back AS born FROM events WHERE back IS NOT NULL AND NOT dropped)")
+        counted = "SELECT c, y, sex, d, count(*) AS n FROM {} GROUP BY ALL"
+        theirs = f"SELECT stratum_1::INT AS c, stratum_2::BIGINT AS y, stratum_3::INT AS sex, stratum_4::INT AS d, count_value::BIGINT AS n FROM read_csv('{sys.argv[6]}', all_varchar=true) WHERE analysis_id = '404'"
+        compare("cells of the source, as Achilles has them", theirs, counted.format("before"))
+        mine = f"""SELECT DISTINCT participant AS who, condition_concept_id AS c, year(condition_start_date) AS y, gender_concept_id AS sex, CAST((year(condition_start_date) - year(birth_date)) // 10 AS INT) AS d
+            FROM {arrow(tables["condition_occurrence"], temp)} r JOIN {arrow(tables["person"], temp)} p USING (participant) JOIN {arrow(tables["observation_period"], temp)} o USING (participant)
+            WHERE condition_start_date BETWEEN observation_period_start_date AND observation_period_end_date"""
+        compare("cells of the repository, as the rules make them", counted.format("after"), counted.format(f"({mine})"))
+        db.execute(f"""CREATE TABLE cells AS SELECT c, y, sex, d, COALESCE(a.n, 0) AS theirs, COALESCE(m.n, 0) AS mine,
+                COALESCE(o.old, 0) AS old, COALESCE(o.dropped, 0) AS dropped, COALESCE(o.away, 0) AS away, COALESCE(i.n, 0) AS come
+            FROM ({theirs}) a FULL JOIN ({counted.format(f"({mine})")}) m USING (c, y, sex, d)
+            LEFT JOIN (SELECT c, y, sex, d, count(*) FILTER (old) AS old, count(*) FILTER (NOT old AND dropped) AS dropped, count(*) FILTER (NOT old AND NOT dropped AND here IS NULL) AS away
+                FROM before LEFT JOIN (SELECT *, 1 AS here FROM after) USING (who, c, y, sex, d) GROUP BY ALL) o USING (c, y, sex, d)
+            LEFT JOIN ({counted.format("(FROM after ANTI JOIN before USING (who, c, y, sex, d))")}) i USING (c, y, sex, d)""")
+        names = ("cells", "same", "explained", "old", "suppressed", "away", "come")
+        return dict(zip(names, all_of("""SELECT count(*), count(*) FILTER (mine = theirs), count(*) FILTER (mine = theirs - old - dropped - away + come),
+            sum(old)::BIGINT, sum(dropped)::BIGINT, sum(away)::BIGINT, sum(come)::BIGINT FROM cells""")[0]))
+
     if tier != "public":
         ids = f"(SELECT participant, person_id_high::BIGINT * 2147483648 + person_id_low AS research FROM {arrow(tables['participants'], temp)})"
         compare("participants", "SELECT research FROM who", f"SELECT research FROM {ids}")
@@ -246,6 +282,8 @@ with tempfile.TemporaryDirectory() as temp:
                 continue
             mine = ", ".join("i.research" if f["name"] == "participant" else "r." + f["name"] for f in table["fields"])
             compare(name, rule_rows(name, table["fields"], columns), f"SELECT {mine} FROM {arrow(table, temp)} r JOIN {ids} i USING (participant)")
+        if len(sys.argv) > 6:
+            achilles = compare_404()
     else:
         binned = "CAST(ceil({} / 20.0) * 20 AS INT)"
         firsts = {
@@ -289,4 +327,4 @@ with tempfile.TemporaryDirectory() as temp:
             wrong.append("the number of participants is in no bin")
 
 told = read_dictionaries()
-json.dump({"compared": compared, "told": told, "wrong": wrong, "shifts": len({r[2] for r in rows}), "dropped": len(people) - len(rows)}, sys.stdout)
+json.dump({"compared": compared, "told": told, "wrong": wrong, "shifts": len({r[2] for r in rows}), "dropped": len(people) - len(rows), "achilles": achilles}, sys.stdout)
