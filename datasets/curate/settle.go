@@ -31,6 +31,7 @@ func (im *importer) settle(ctx context.Context, p *spooled) error {
 			}
 		}
 		k++
+		im.progress.tell("sorting "+p.shape.name, int64(k), int64(p.places))
 		return p.spool.put(k-1, x.rows)
 	})
 	if err != nil {
