@@ -316,14 +316,21 @@ func (t *table) number(c *chunk, strike map[int32]bool, bad []*RowError) []*RowE
 		if t.shape.fields[f].Type != store.Label {
 			continue
 		}
-		numbers := slices.Repeat([]int32{store.Missing}, len(c.texts[f].texts))
+		kept, numbers := make([]bool, len(c.texts[f].texts)), make([]int32, len(c.texts[f].texts))
+		for i, v := range c.rows.ints[f] {
+			if v != store.Missing && !strike[c.order[i]] {
+				kept[v] = true
+			}
+		}
+		for v, text := range c.texts[f].texts {
+			if kept[v] {
+				numbers[v] = t.numberOf(f, text)
+			}
+		}
 		for i, v := range c.rows.ints[f] {
 			came := c.order[i]
 			if v == store.Missing || strike[came] {
 				continue
-			}
-			if numbers[v] == store.Missing {
-				numbers[v] = t.numberOf(f, c.texts[f].texts[v])
 			}
 			if c.rows.ints[f][i] = numbers[v]; numbers[v] == store.Missing {
 				strike[came] = true

@@ -475,7 +475,7 @@ func columnData(t arrow.DataType, c any) *array.Data {
 	return arrowData(t, arrow.Float64Traits.CastToBytes(values), len(values), v)
 }
 
-// int32Data is values of which one stands for a missing one.
+// int32Data is values; none among them stands for a missing one.
 func int32Data(t arrow.DataType, values []int32, none int32) *array.Data {
 	var v validity
 	for i, x := range values {
