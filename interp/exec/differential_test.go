@@ -82,9 +82,12 @@ func compileAndRun(t testing.TB, text string) string {
 			t.Fatalf("the programs do not compile: %v\n%.4000s", err, out)
 		}
 	}
-	out, err := exec.Command(filepath.Join(dir, "peer")).Output()
+	var trouble strings.Builder
+	c := exec.Command(filepath.Join(dir, "peer"))
+	c.Stderr = &trouble
+	out, err := c.Output()
 	if err != nil {
-		t.Fatalf("the programs do not run: %v\n%.2000s", err, out)
+		t.Fatalf("the programs do not run: %v\n%.2000s", err, trouble.String())
 	}
 	return string(out)
 }

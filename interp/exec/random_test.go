@@ -3,6 +3,7 @@ package exec_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 )
 
@@ -380,8 +381,18 @@ func (g *generator) assign() {
 	case x.typ == "*Node":
 		g.line("%s = %s.push(%s)", x.name, x.name, g.expr("int", 1))
 	default:
-		g.line("%s = %s", x.name, g.expr(x.typ, 3))
+		if e := g.expr(x.typ, 3); x.typ != "func(int) int" || !g.callsBack(e) {
+			g.line("%s = %s", x.name, e)
+		}
 	}
+}
+
+// callsBack says whether an expression may call functions that call it: a literal that
+// calls a variable, which may hold what calls the literal once that is assigned.
+func (g *generator) callsBack(e string) bool {
+	return strings.Contains(e, "func(") && slices.ContainsFunc(g.vars, func(x variable) bool {
+		return x.typ == "func(int) int" && strings.Contains(e, x.name)
+	})
 }
 
 func isInt(t string) bool {
