@@ -65,6 +65,8 @@ func TestRefusedChangesNothing(t *testing.T) {
 		{"x + f()", "= 2\n"},
 		{"x := \"text\"\nx", "= text\n"},
 		{"x := 3\nx", "= 3\n"},
+		{"type t struct{ a int }\ntype list struct{ next *list; far [1 << 40]int }\nvar a t\nvar b list", "refused"},
+		{"type t struct{ a string }\ntype list struct{ next *list; a t }\nb := &list{&list{}, t{\"text\"}}\nfmt.Println(b.next.a, b.next.next == nil, b.a.a)", "{} true text\n"},
 	} {
 		out, err := nb.run(c.text)
 		if _, refused := err.(*exec.Refusal); refused {

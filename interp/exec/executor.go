@@ -76,6 +76,7 @@ func interpreted(p *types.Package) bool { return p.Path() == "main" || cell.From
 func (x *Executor) Load(p *cell.Program) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
+			x.forgetTypes()
 			x.letGo(p)
 			err = refusal(r)
 		}
@@ -101,6 +102,16 @@ type loading struct {
 	pkg, vars *ssa.Package
 	variables map[string]variable // that it declares, or declares again with another type
 	functions []*ssa.Function     // that were compiled for it
+	types     []string            // keys of those that it made
+}
+
+// forgetTypes forgets the types of a program that is refused: some are half made, and
+// the next program may declare others by the same names.
+func (x *Executor) forgetTypes() {
+	for _, key := range x.loading.types {
+		delete(x.byKey, key)
+	}
+	x.recur, x.opaque, x.nested = map[string]bool{}, nil, 0
 }
 
 // letGo frees what was needed to compile the program only. Compiled code holds what

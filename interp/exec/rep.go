@@ -40,6 +40,7 @@ type rtype struct {
 	pure  bool // rep is the type itself, nothing erased
 	iface bool // an interface type
 	zero  any  // of a type of bank refs
+	parts int  // types that rep is made of, each as often as it stands there
 	x     *Executor
 
 	methods map[string]*Func // those that were called through interfaces
@@ -69,6 +70,7 @@ func (x *Executor) rtype(t types.Type) *rtype {
 	if r == nil {
 		r = &rtype{key: key, typ: t, x: x}
 		x.byKey[key] = r
+		x.loading.types = append(x.loading.types, key)
 		x.nested++
 		x.represent(r)
 		x.nested--
@@ -84,7 +86,7 @@ func (x *Executor) represent(r *rtype) {
 			return
 		}
 	}
-	r.bank = refs
+	r.bank, r.parts = refs, 1
 	switch t := r.typ.Underlying().(type) {
 	case *types.Basic:
 		x.representBasic(r, t)
@@ -97,7 +99,11 @@ func (x *Executor) represent(r *rtype) {
 		x.representStruct(r, t)
 	case *types.Array:
 		e := x.rtype(t.Elem())
+		if size := int64(e.rep.Size()); size > 0 && t.Len() > maxSize/size {
+			panic(tooLarge(r))
+		}
 		r.rep, r.pure = reflect.ArrayOf(int(t.Len()), e.rep), e.pure
+		r.consists(e)
 	case *types.Pointer:
 		x.representRef(r, t.Elem(), func(e *rtype) reflect.Type { return reflect.PointerTo(e.rep) })
 	case *types.Slice:
@@ -106,6 +112,7 @@ func (x *Executor) represent(r *rtype) {
 		x.representRef(r, t.Elem(), func(e *rtype) reflect.Type { return reflect.ChanOf(chanDirs[t.Dir()], e.rep) })
 	case *types.Map:
 		k := x.rtype(t.Key())
+		r.consists(k)
 		x.representRef(r, t.Elem(), func(e *rtype) reflect.Type { return reflect.MapOf(k.rep, e.rep) })
 		r.pure = r.pure && k.pure
 	case *types.Tuple:
@@ -152,12 +159,15 @@ func (x *Executor) representBasic(r *rtype, t *types.Basic) {
 func (x *Executor) representRef(r *rtype, elem types.Type, of func(*rtype) reflect.Type) {
 	if !x.recursive(elem) {
 		e := x.rtype(elem)
+		r.consists(e)
 		r.rep, r.pure = of(e), e.pure
 		return
 	}
 	r.rep = anyType
 	x.opaque = append(x.opaque, func() { // not before the element is known: it leads back here
-		r.inner = of(x.rtype(elem))
+		e := x.rtype(elem)
+		r.consists(e)
+		r.inner = of(e)
 		r.setZero()
 	})
 }
@@ -239,9 +249,14 @@ func (x *Executor) reaches(t types.Type, key string, seen map[string]bool) bool 
 func (x *Executor) representStruct(r *rtype, t *types.Struct) {
 	fields := make([]reflect.StructField, t.NumFields())
 	r.pure = true
+	size := int64(0)
 	for i := range fields {
 		f := t.Field(i)
 		e := x.rtype(f.Type())
+		r.consists(e)
+		if size += int64(e.rep.Size()); size > maxSize {
+			panic(tooLarge(r))
+		}
 		fields[i] = reflect.StructField{Name: f.Name(), Type: e.rep, Tag: reflect.StructTag(t.Tag(i))}
 		r.pure = r.pure && e.pure && f.Exported() && !f.Embedded()
 		switch {
@@ -258,6 +273,26 @@ func (x *Executor) representStruct(r *rtype, t *types.Struct) {
 		}
 	}
 	r.rep = reflect.StructOf(fields)
+}
+
+// maxSize is how many bytes a value may have, a third of what the process may hold,
+// since the type's zero value is kept beside it; go/ssa makes an array of a slice of
+// constant length, too. maxParts is of how many types the representation of a type may
+// be made: reflect writes it out, pointers and all, and never forgets it.
+const (
+	maxSize  = 512 << 20
+	maxParts = 10_000
+)
+
+func tooLarge(r *rtype) *Refusal {
+	return &Refusal{Text: fmt.Sprintf("a value of type %.100s has more than %d MB; hold it in parts", r.typ, maxSize>>20)}
+}
+
+// consists counts the parts of a type that r is made of.
+func (r *rtype) consists(of *rtype) {
+	if r.parts += of.parts; r.parts > maxParts {
+		panic(&Refusal{Text: fmt.Sprintf("the type %.100s is too large: written out, with what its pointers lead to, it has more than %d parts", r.typ, maxParts)})
+	}
 }
 
 // hosted says whether a type or function is of a package that is compiled into
