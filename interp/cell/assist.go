@@ -84,6 +84,13 @@ func (c *Compiler) probe(text string, start, end int) (*checking, *ast.Ident) {
 		if k.body != nil && k.main == nil {
 			continue
 		}
+		if k.own == nil { // a program with mistakes
+			k.own = k.unitsOf(k.decls)
+			k.size()
+		}
+		if k.oversized {
+			continue
+		}
 		k.check()
 		if id := findProbe(k); id != nil {
 			return k, id

@@ -270,6 +270,9 @@ func FuzzCompile(f *testing.F) {
 	for _, text := range []string{"x := 1", "func f[T any](x T) T { return x }\nf(1)", "type t struct{ t }", "for range 3 {", "import \"os\"", "package main", "a.b.c(", "x := x", "type T[P any] struct { *T[[]P] }", "func f() { goto L }", "var f = func() { f() }"} {
 		f.Add(text)
 	}
+	for _, a := range attacks {
+		f.Add(a.text)
+	}
 	f.Fuzz(func(t *testing.T, text string) {
 		start := time.Now()
 		c := New()

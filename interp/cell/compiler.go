@@ -153,6 +153,7 @@ func (c *Compiler) Compile(n int, text string) (*Program, error) {
 	}
 	if !k.failed() {
 		k.lint()
+		k.instances()
 	}
 	if k.failed() {
 		return nil, k.errs.sorted()

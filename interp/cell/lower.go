@@ -247,9 +247,13 @@ func (l *lowering) program() *Program {
 	if l.body != nil {
 		p.Entry = l.main.Name.Name
 	}
+	for _, u := range l.own {
+		u.parts, u.flows = l.sizes[u], l.flows[u]
+	}
 	units := append([]*unit(nil), l.own...)
 	for u := range l.included {
 		rest := *u
+		rest.parts, rest.flows = l.sizes[u], l.flows[u]
 		rest.names = slices.DeleteFunc(slices.Clone(u.names), l.redeclared)
 		units = append(units, &rest)
 	}

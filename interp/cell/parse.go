@@ -32,8 +32,11 @@ type checking struct {
 	dropped    map[string]string // declarations of earlier cells that no longer compile, and why
 	named      bool              // columns have been given their variables' names
 	faults     map[*unit]string  // of this round
-	unexported bool              // a literal gives fields of an earlier cell without their names
-	again      []*ast.File       // of what is included
+	sizes      map[*unit]int     // parts of the types of what is declared or checked again
+	oversized  bool              // its types, or constants, must not be checked
+	flows      map[*unit][]argument
+	unexported bool        // a literal gives fields of an earlier cell without their names
+	again      []*ast.File // of what is included
 
 	pkg  *types.Package
 	vars *ast.File // declares what is kept
@@ -43,7 +46,7 @@ type checking struct {
 func newChecking(c *Compiler, n int, text string) *checking {
 	return &checking{
 		Compiler: c, n: n, errs: &Errors{Cell: n, Source: text},
-		specs: map[string]*ast.ImportSpec{}, included: map[*unit]bool{}, kept: map[string]string{}, dropped: map[string]string{},
+		specs: map[string]*ast.ImportSpec{}, included: map[*unit]bool{}, sizes: map[*unit]int{}, kept: map[string]string{}, dropped: map[string]string{},
 	}
 }
 
@@ -94,6 +97,7 @@ func (k *checking) parse(text []byte) {
 	k.addImports()
 	k.own = k.unitsOf(k.decls)
 	k.invade()
+	k.size()
 }
 
 // readable refuses what the parser should not see.

@@ -21,7 +21,9 @@ type unit struct {
 	deps  map[string]bool // names of package level that it depends on
 	cell  int
 	text  string
-	doc   string // the comment above it
+	doc   string     // the comment above it
+	parts int        // of its types, as sizing bounds them
+	flows []argument // of type parameters, made of other type parameters
 }
 
 // unitsOf takes the declarations of a cell apart, so that each can be replaced.
