@@ -172,7 +172,7 @@ func traceback(f *interp.Failure) []string {
 		return f.Traceback
 	}
 	head := red + f.Name + plain
-	if f.At.Cell > 0 && f.Name != "Interrupted" { // whose place need not be where a loop was
+	if f.At.Cell > 0 {
 		head += fmt.Sprintf(" in cell %d, line %d", f.At.Cell, f.At.Line)
 	}
 	lines := []string{head + ": " + f.Text}

@@ -133,6 +133,36 @@ func TestInterruptKeepsVariables(t *testing.T) {
 	}
 }
 
+// TestInterruptPlace: an interruption names the cell that ran, and where in it.
+func TestInterruptPlace(t *testing.T) {
+	s := start(t)
+	run(t, s, 1, "x := 1\nfunc spin(n int) {\n\tfor {\n\t\tn++\n\t}\n}\nfmt.Sprint(x)\nfmt.Sprint(x, x)\nfor i := range 3 { x += i }")
+	n := 1
+	for text, want := range map[string]string{
+		"for {}":                          "the cell, 1",
+		"\n\nfor {\n}":                    "the cell, 1",
+		"x = 5\nfor {\n\tx++\n}":          "the cell, 3",
+		"x = 5\n\nfor {\n\tx++\n\tx--\n}": "the cell, 4",
+		"y := 2\nfor y > 1 {\n}":          "the cell, 2",
+		"func() {\n\tfor { x++ }\n}()":    "the cell, 2",
+		"\ntime.Sleep(time.Hour)":         "the cell, 2",
+		"fmt.Sprint(x)\nch := make(chan int)\ngo func() { time.Sleep(time.Hour) }()\n<-ch": "the cell, 4",
+		"x = 1\nspin(x)": "cell 1, 4",
+	} {
+		n++
+		timer := time.AfterFunc(100*time.Millisecond, s.Interrupt)
+		_, f := run(t, s, n, text)
+		timer.Stop()
+		cell, line, _ := strings.Cut(want, ", ")
+		if cell == "the cell" {
+			cell = fmt.Sprintf("cell %d", n)
+		}
+		if f == nil || f.Name != "Interrupted" || fmt.Sprintf("cell %d, %d", f.At.Cell, f.At.Line) != cell+", "+line {
+			t.Errorf("%q: %+v, not at %s, line %s", text, f, cell, line)
+		}
+	}
+}
+
 // TestInterruptEverywhere: whatever a cell is busy with, an interrupt ends it and
 // loses nothing.
 func TestInterruptEverywhere(t *testing.T) {

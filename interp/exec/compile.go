@@ -25,7 +25,7 @@ type compiler struct {
 // compile makes fn runnable. A construct that cannot be run exactly panics with a *Refusal.
 func (x *Executor) compile(fn *ssa.Function) *code {
 	c := &compiler{x: x, fn: fn, regs: map[ssa.Value]reg{}, multi: map[ssa.Value][]reg{}}
-	c.code = &code{fn: fn, name: funcName(fn), recover: -1}
+	c.code = &code{fn: fn, name: funcName(fn), begins: begins(fn), recover: -1}
 	for _, p := range fn.Params {
 		c.code.params = append(c.code.params, c.reg(p))
 	}
@@ -354,15 +354,42 @@ func (c *compiler) edge(b *ssa.BasicBlock, i int) func(*frame) int {
 		}
 		return func(fr *frame) int { moves(fr); return next }
 	}
+	at := place(to)
+	if p := place(b); p.IsValid() {
+		at = p
+	}
 	return func(fr *frame) int {
 		if moves != nil {
 			moves(fr)
 		}
 		if fr.m.fuel--; fr.m.fuel < 0 {
+			if at.IsValid() {
+				fr.at = at
+			}
 			fr.m.checkpoint()
 		}
 		return next
 	}
+}
+
+// place is where the block begins, as far as its instructions say.
+func place(b *ssa.BasicBlock) token.Pos {
+	for _, in := range b.Instrs {
+		if _, phi := in.(*ssa.Phi); !phi && in.Pos().IsValid() {
+			return in.Pos()
+		}
+	}
+	return token.NoPos
+}
+
+// begins is where a function's code begins.
+func begins(fn *ssa.Function) token.Pos {
+	for _, b := range fn.Blocks {
+		if p := place(b); p.IsValid() {
+			return p
+		}
+	}
+	return fn.Pos()
 }
 
 // moves copies what the phis of block to receive along the edge, all at once.

@@ -12,6 +12,7 @@ import (
 type code struct {
 	fn      *ssa.Function
 	name    string // as tracebacks call it
+	begins  token.Pos
 	size    [3]int // registers of each bank
 	params  []reg
 	free    []reg // of captured variables
@@ -136,7 +137,7 @@ func (m *machine) push(c *code) *frame {
 	fr.n, m.n, m.top[nums] = window(m.n, m.top[nums], c.size[nums])
 	fr.s, m.s, m.top[strs] = window(m.s, m.top[strs], c.size[strs])
 	fr.a, m.a, m.top[refs] = window(m.a, m.top[refs], c.size[refs])
-	fr.code = c
+	fr.code, fr.at = c, c.begins
 	fr.caller = m.cur
 	fr.defers, fr.panicking, fr.deferOf = nil, nil, nil
 	return fr

@@ -204,7 +204,7 @@ func (s *speaker) panicked(p *exec.Panic) *Failure {
 	for _, c := range p.Calls {
 		cell, line, _ := s.compiler.Position(c.At)
 		if cell > 0 {
-			f.Calls = append(f.Calls, Call{c.Func, plan.Position{Cell: cell, Line: line}})
+			f.Calls = append(f.Calls, Call{c.Func, plan.Position{Cell: cell, Line: max(1, line)}}) // a cell without a place begins above its text
 		}
 	}
 	if len(f.Calls) > 0 {
