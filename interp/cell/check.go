@@ -18,7 +18,7 @@ import (
 func (k *checking) check() {
 	k.pkg = types.NewPackage("main", "main")
 	k.faults = map[*unit]string{}
-	k.unexported = false
+	k.unexported, k.mistakes = false, 0
 	k.keepVariables()
 	k.again = nil
 	for u := range k.included {
@@ -37,8 +37,20 @@ func (k *checking) check() {
 		FileVersions: map[*ast.File]string{},
 	}
 	conf := types.Config{Importer: k.importer, GoVersion: goVersion, Error: k.typeError, Sizes: types.SizesFor("gc", "amd64")}
+	defer func() {
+		if r := recover(); r != nil && r != tooManyMistakes {
+			panic(r)
+		}
+	}()
 	types.NewChecker(&conf, k.fset, k.pkg, k.info).Files(k.files(true))
 }
+
+// maxMistakes is how many bytes of mistakes end a check: each may write out large types.
+const maxMistakes = 1 << 20
+
+const tooManyMistakes = mistakes("too many")
+
+type mistakes string
 
 // insertLive makes the live names that the cell mentions known. A package's scope
 // lives as long as any object of the package does: it holds no more than needed.
@@ -341,6 +353,9 @@ func (k *checking) typeError(err error) {
 		return // said where the variable is defined
 	}
 	k.report(e.Pos, "%s", msg)
+	if k.mistakes += len(msg); k.mistakes > maxMistakes {
+		panic(tooManyMistakes)
+	}
 }
 
 // unitAt is the declaration of an earlier cell that pos is in, or nil.

@@ -33,6 +33,7 @@ type checking struct {
 	named      bool              // columns have been given their variables' names
 	faults     map[*unit]string  // of this round
 	sizes      map[*unit]int     // parts of the types of what is declared or checked again
+	mistakes   int               // bytes of them that the check has found
 	oversized  bool              // its types, or constants, must not be checked
 	flows      map[*unit][]argument
 	unexported bool        // a literal gives fields of an earlier cell without their names

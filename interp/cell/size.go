@@ -29,20 +29,25 @@ const (
 	large    = 100      // parts from which they are counted: the text pays for small ones
 	library  = 20       // parts that a type of the library may have
 	maxConst = 16 << 20 // bytes of a constant string
+
+	// maxFunctions bounds what is checked together: who calls whom is worked out
+	// (initOrder) in a time that grows with the third power.
+	maxFunctions = 400
 )
 
 type sizing struct {
 	*checking
-	units    map[string]*unit // that declare a name of package level
-	forms    map[string]form  // of declared types
-	cores    map[instance]int // of constraints
-	selected map[string]form  // of generic types: fields f, methods f. and what they return f(), elements []
-	embedded int              // how often larger than a generic type what it embeds may be
-	widest   int              // parts of the largest type that a declaration mentions
-	params   map[string]int   // parts of the type parameters in scope
-	top      map[string]int   // parts of the types of what the cell's statements define
-	local    map[string]int   // the same of the function that is being read
-	texts    map[string]int   // bytes of constant strings
+	units    map[string]*unit    // that declare a name of package level
+	forms    map[string]form     // of declared types
+	cores    map[instance]int    // of constraints
+	selected map[string]form     // of generic types: fields f, methods f. and what they return f(), elements []
+	embedded int                 // how often larger than a generic type what it embeds may be
+	widest   int                 // parts of the largest type that a declaration mentions
+	params   map[string]int      // parts of the type parameters in scope
+	top      map[string]int      // parts of the types of what the cell's statements define
+	local    map[string]int      // the same of the function that is being read
+	texts    map[string]int      // bytes of constant strings
+	values   map[string]ast.Expr // of constants of package level
 	spent    int
 }
 
@@ -58,7 +63,7 @@ func bounded(n int) int { return min(n, 1<<30) }
 func (k *checking) size() {
 	s := &sizing{
 		checking: k, units: map[string]*unit{}, forms: map[string]form{}, cores: map[instance]int{}, selected: map[string]form{}, embedded: 1, widest: library,
-		params: map[string]int{}, top: map[string]int{}, texts: map[string]int{},
+		params: map[string]int{}, top: map[string]int{}, texts: map[string]int{}, values: map[string]ast.Expr{},
 	}
 	checked := slices.Concat(k.own, slices.SortedFunc(maps.Keys(k.included), func(a, b *unit) int { return int(a.decl.Pos() - b.decl.Pos()) }))
 	for _, u := range slices.Concat(k.units, checked) {
@@ -67,13 +72,29 @@ func (k *checking) size() {
 		}
 	}
 	s.local = s.top
-	for _, u := range s.units {
-		s.widest = max(s.widest, u.parts)
-		s.noteMembers(u.decl)
+	functions := 0
+	for _, u := range slices.Concat(k.units, checked) {
+		if s.units[u.names[0]] == u {
+			s.widest = max(s.widest, u.parts)
+			s.noteMembers(u.decl)
+		}
 	}
 	for _, u := range checked {
+		if u.kind == token.FUNC {
+			functions++
+		}
+		if u.kind == token.CONST {
+			for _, name := range u.names {
+				s.length(&ast.Ident{NamePos: u.decl.Pos(), Name: name})
+			}
+			continue
+		}
 		k.sizes[u] = s.parts(u.decl, true)
 		s.widest = max(s.widest, k.sizes[u])
+	}
+	if functions > maxFunctions && !s.oversized {
+		s.oversized = true
+		s.errs.add(1, 1, "the cell declares %d functions, with those that depend on it; the limit is %d: split it", functions, maxFunctions)
 	}
 	if k.body != nil {
 		s.parts(k.main.Body, true)
@@ -110,7 +131,7 @@ func (s *sizing) parts(n ast.Node, held bool) int {
 		return s.given(n, 1, func() int { return s.parts(n.Type, false) })
 	case *ast.GenDecl:
 		if n.Tok == token.CONST {
-			s.constants(n)
+			eachConstant(n, func(id *ast.Ident, x ast.Expr) { s.texts[id.Name] = s.tooLong(id.Pos(), s.length(x)) })
 		}
 	case *ast.TypeSpec:
 		return s.typeSpec(n)
@@ -607,8 +628,9 @@ func (s *sizing) binary(b *ast.BinaryExpr) int {
 	return w
 }
 
-// constants notes how long the constant strings of a declaration are.
-func (s *sizing) constants(g *ast.GenDecl) {
+// eachConstant calls f with the constants of a declaration and their values, which they
+// may have of the line above.
+func eachConstant(g *ast.GenDecl, f func(*ast.Ident, ast.Expr)) {
 	var values []ast.Expr
 	for _, spec := range g.Specs {
 		v := spec.(*ast.ValueSpec)
@@ -617,8 +639,7 @@ func (s *sizing) constants(g *ast.GenDecl) {
 		}
 		for i, id := range v.Names {
 			if i < len(values) {
-				s.texts[id.Name] = 0
-				s.texts[id.Name] = s.tooLong(id.Pos(), s.length(values[i]))
+				f(id, values[i])
 			}
 		}
 	}
@@ -652,7 +673,11 @@ func (s *sizing) length(x ast.Expr) int {
 			return n
 		}
 		if u := s.units[x.Name]; u != nil && u.kind == token.CONST {
-			s.constants(u.decl.(*ast.GenDecl))
+			if _, ok := s.values[x.Name]; !ok {
+				eachConstant(u.decl.(*ast.GenDecl), func(id *ast.Ident, x ast.Expr) { s.values[id.Name] = x })
+			}
+			s.texts[x.Name] = 0 // a cycle ends here
+			s.texts[x.Name] = s.tooLong(x.Pos(), s.length(s.values[x.Name]))
 			return s.texts[x.Name]
 		}
 		if g := s.live[x.Name]; g != nil {

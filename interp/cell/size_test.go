@@ -19,6 +19,15 @@ func nested(open, inner, end string, n int) string {
 	return strings.Repeat(open, n) + inner + strings.Repeat(end, n)
 }
 
+// functions call one another at random.
+func functions(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "func f%d() { f%d(); f%d(); f%d() }\n", i, (7*i+1)%n, (13*i+5)%n, (31*i+3)%n)
+	}
+	return b.String()
+}
+
 const tooLarge = "the types of this cell grow too large"
 
 // attacks are short cells with types that are too large to be written out, or of which
@@ -69,6 +78,9 @@ var attacks = map[string]struct{ text, want string }{
 	"in turn":            {chain("func f0[A, B any]() {}", "func f%[1]d[A, B any]() { f%[2]d[[]A, B](); f%[2]d[A, []B]() }", 40) + "\ny := 1\nf40[int, string]()", "too many types"},
 	"strings":            {chain(`const c0 = "abcdefgh"`, "const c%[1]d = c%[2]d + c%[2]d", 40) + "\nlen(c40)", "constant string"},
 	"strings in groups":  {"const (\nc0 = \"abcdefgh\"\n" + chain("", "c%[1]d = string(c%[2]d) + (c%[2]d)\nd%[1]d", 40) + ")\nlen(d40)", "constant string"},
+	"strings of others":  {"const (\nc0 = \"abcdefgh\"\n" + chain("", "c%[1]d = string(c%[2]d) + (c%[2]d)\nd%[1]d = c9 + c1", 40) + ")\nlen(d40)", "constant string"},
+	"functions":          {functions(2000), "declares 2000 functions"},
+	"mistakes":           {"type t struct{" + strings.Repeat("a, ", 3000) + "b int }\nvar x struct{" + strings.Repeat("a struct{}; ", 3000) + "t }\n" + strings.Repeat("x.none()\n", 20000), "x.none undefined"},
 	"strings backwards":  {chain(`const c40 = "abcdefgh"`, "const c%[2]d = c%[1]d + c%[1]d", 40) + "\nlen(c0)", "constant string"},
 	"local strings":      {"func f() int {\n" + chain(`const c0 = "abcdefgh"`, "const c%[1]d = c%[2]d + c%[2]d", 40) + "\nreturn len(c40)\n}", "constant string"},
 }
