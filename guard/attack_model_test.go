@@ -520,7 +520,7 @@ func (m *model) stat(r int, s *stat, source int, cells []int, name string, cs []
 		case "Rate":
 			m.rate(i, m.members(source, cells, is), known, lost, cs, why)
 		case "Median", "Quantile", "Quartiles", "Box":
-			m.quantile(r, source, s.node, i, cells, known, cell.Value, why)
+			m.quantile(r, source, s.node, i, cells, known, lost, cell.Value, why)
 		default:
 			m.moment(r, source, op, cells, known, lost, cell.Value, why)
 		}
@@ -568,21 +568,28 @@ func (m *model) rate(i int, events, known, lost form, cs []plan.Cell, why string
 	}
 }
 
-// quantile: of n values in order the one at p(n-1) lies between its neighbours.
-func (m *model) quantile(r, source int, node *plan.Node, part int, cells []int, known form, q float64, why string) {
+// quantile: of n values in order the one at p(n-1) lies between its neighbours. One
+// that is no multiple of what the values are is of a group in which nobody misses
+// one; another may have been rounded to be one.
+func (m *model) quantile(r, source int, node *plan.Node, part int, cells []int, known, lost form, q float64, why string) {
 	p := levelsOf(node)[part]
 	c := m.srcs[source]
 	h := half(q) + 1e-9
+	if grid := c.of.grid(); grid > 0 {
+		mo := m.momentsOf(r, source, cells, known)
+		if math.Abs(q/grid-math.Round(q/grid)) > 1e-6 {
+			m.guess(lost, 0, 0, "a quantile between values")
+			mo.quantiles = append(mo.quantiles, [2]float64{p, q})
+		} else {
+			h = max(h, grid/2+1e-9)
+		}
+	}
 	below := m.members(source, cells, func(k int) bool { return k < len(c.hi) && c.hi[k] < q-h })
 	upTo := m.members(source, cells, func(k int) bool { return k < len(c.lo) && c.lo[k] <= q+h })
 	m.fact(below.plus(-p, known), -inf, 1-p+eps, why)
 	m.fact(upTo.plus(-p, known), -p-eps, inf, why)
 	m.guess(known, (threshold+1)/p, inf, "below a quantile")
-	m.guess(known, threshold/(1-p), inf, "above a quantile")
-	if c.of.grid() > 0 {
-		mo := m.momentsOf(r, source, cells, known)
-		mo.quantiles = append(mo.quantiles, [2]float64{p, q})
-	}
+	m.guess(known, math.Floor(threshold/(1-p)+1e-9)+1, inf, "above a quantile")
 }
 
 // interval learns from a quantile that is coarsened: "≤ 7.5" or "≥ 7.5".

@@ -124,6 +124,9 @@ var found = []struct {
 	{"no certificate: of two splits with the same labels, those without one were taken for those without the other", 36, 2278},
 	{"the same with statistics", 36, 4642},
 	{"how many miss a value: means of 418 and 416 under one of 269 leave a group of 41 at least 40, whatever the hidden groups have", 10, 6257},
+	{"how many miss a value: a third quartile that is no interval is of 81 or more, and one of tenths that is 8.775 of an even number, so of 82 of 83", 36, 29053},
+	{"the same where it is known that some do", 150, 772},
+	{"the same of 82, where 1 or 2 do", 36, 53792},
 }
 
 func TestFound(t *testing.T) {

@@ -391,48 +391,117 @@ func percentiles(stat *plan.Node, _ *tally.Value) []string {
 
 // quantiles stand for enough participants on each side. One that does not is
 // coarsened to an interval that does: below the value under which enough lie, or
-// above the one over which enough do. It does not add up over groups.
+// above the one over which enough do. It does not add up over groups. Between two
+// values it lies at a place that tells by how many participants it was divided: it
+// is rounded as they are where that would tell how many have none.
 func quantiles(l Limits, stat *plan.Node, all tally.Set, v *tally.Value, _ Values) Lowering {
 	out := Lowering{Facts: []Fact{{Name: "known", Set: v.Known}, {Name: "missing", Set: all.Minus(v.Known)}}}
 	n := v.Known.Participants
+	missing := all.Participants > n
+	grid := 0.0
 	for _, p := range levels(stat) {
 		d := Number{Kind: Measure, None: n == 0}
-		for _, side := range []float64{0.5, p, 1 - p} {
-			if side > 0 && l.tells(all, int64(math.Ceil(float64(l.Quantiles)/side))) {
+		if l.looks(p, all.Participants) || !apart(p) {
+			d.Gives = []int{0, 1}
+		}
+		switch sign, at := l.look(p, n); {
+		case n == 0:
+		case sign == "few":
+			d.Hidden = true
+		case sign == "≤":
+			d.Text = "≤ " + l.text(v.Sorted[at], math.Ceil)
+		case sign == "≥":
+			d.Text = "≥ " + l.text(v.Sorted[n+at], math.Floor)
+		default:
+			x, between := interpolated(v.Sorted, p)
+			d.Value = l.significant(x)
+			switch {
+			case between && missing:
+				if grid == 0 {
+					grid = resolution(v.Sorted)
+				}
+				d.Value = l.onGrid(x, grid)
+			case between: // everybody has a value: it would be rounded otherwise
 				d.Gives = []int{0, 1}
 			}
-		}
-		below := int64(p * float64(n))
-		switch {
-		case n == 0:
-		case n < 2*l.Quantiles:
-			d.Hidden = true
-		case below < l.Quantiles:
-			at := max(l.Quantiles-1, int64(math.Ceil(p*float64(n-1))))
-			d.Text = "≤ " + l.text(v.Sorted[at], math.Ceil)
-		case n-below < l.Quantiles:
-			at := min(n-l.Quantiles, int64(math.Floor(p*float64(n-1))))
-			d.Text = "≥ " + l.text(v.Sorted[at], math.Floor)
-		default:
-			d.Value = l.significant(interpolated(v.Sorted, p))
 		}
 		out.Numbers = append(out.Numbers, d)
 	}
 	return out
 }
 
+// look is how a quantile of n values is shown: as it is, as an interval up to or from
+// one of them (from the end where at is negative), or not at all.
+func (l Limits) look(p float64, n int64) (sign string, at int64) {
+	below := int64(p * float64(n))
+	switch {
+	case n < 2*l.Quantiles:
+		return "few", 0
+	case below < l.Quantiles:
+		return "≤", max(l.Quantiles-1, int64(math.Ceil(p*float64(n-1))))
+	case n-below < l.Quantiles:
+		return "≥", -l.Quantiles
+	}
+	return "", 0
+}
+
+// looks says whether the look of a quantile tells how many have a value where it would
+// be few who miss it. The values that are next to the fewest of those that a look
+// stands for are those that other quantiles are coarsened to: what these say may
+// exclude so many numbers more.
+func (l Limits) looks(p float64, all int64) bool {
+	sign, at := l.look(p, all)
+	beside := int64(math.Ceil(2 / (1 - p)))
+	for n := all - 1; n >= all-l.Threshold-2-beside; n-- {
+		if s, a := l.look(p, n); s != sign || a != at {
+			return true
+		}
+	}
+	return false
+}
+
+// apart says whether a level is a multiple of 5%: no two of these lie between the same
+// values, of as many as are shown. Of levels nearer to each other, asked at once or one
+// by one, it can be seen where the next value begins, and so how many there are.
+func apart(p float64) bool {
+	return math.Abs(20*p-math.Round(20*p)) < 1e-9
+}
+
+// resolution is what sorted values are multiples of.
+func resolution(sorted []float64) float64 {
+	var v tally.Value
+	for _, x := range sorted {
+		v.Resolve(x)
+	}
+	return v.Resolution()
+}
+
+// onGrid is a number as it is shown, if that is a multiple of grid, or the next one.
+func (l Limits) onGrid(x, grid float64) float64 {
+	shown := l.significant(x)
+	if steps := shown / grid; math.Abs(steps-math.Round(steps)) < 1e-6 {
+		return shown
+	}
+	return l.significant(math.Round(x/grid) * grid)
+}
+
 func (l Limits) text(x float64, round func(float64) float64) string {
+	if s := l.significant(x); math.Abs(s-x) <= 1e-9*math.Abs(x) { // 2.03 is a little less
+		return fmt.Sprintf("%g", s)
+	}
 	return fmt.Sprintf("%g", rounded(x, l.Digits, round))
 }
 
-// interpolated is a quantile of sorted values (R's type 7).
-func interpolated(sorted []float64, p float64) float64 {
+// interpolated is a quantile of sorted values (R's type 7), and whether it lies
+// between two of them.
+func interpolated(sorted []float64, p float64) (x float64, between bool) {
 	at := p * float64(len(sorted)-1)
 	i := int(at)
 	if i+1 >= len(sorted) {
-		return sorted[len(sorted)-1]
+		return sorted[len(sorted)-1], false
 	}
-	return sorted[i] + (at-float64(i))*(sorted[i+1]-sorted[i])
+	part := at - float64(i)
+	return sorted[i] + part*(sorted[i+1]-sorted[i]), part > 0 && sorted[i] < sorted[i+1]
 }
 
 // shares: each part is a count, and all of them give away who has no label.
