@@ -127,6 +127,7 @@ var found = []struct {
 	{"how many miss a value: a third quartile that is no interval is of 81 or more, and one of tenths that is 8.775 of an even number, so of 82 of 83", 36, 29053},
 	{"the same where it is known that some do", 150, 772},
 	{"the same of 82, where 1 or 2 do", 36, 53792},
+	{"those between two values who are in the total of a split, but not in a group of it", 36, 46103},
 }
 
 func TestFound(t *testing.T) {

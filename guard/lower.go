@@ -49,6 +49,15 @@ type cells struct {
 	n       int
 	facts   []map[string]int // by statistic, then name
 	numbers map[int][]int    // by statistic, of the system
+	made    []made           // in the same order in every group
+}
+
+// made is participants of a group that several facts of a statistic, or of two, tell:
+// those of a union, or those between the values of two tests.
+type made struct {
+	cell int // −1 for nobody
+	stat int
+	set  tally.Set
 }
 
 // numbers are those of a group that is shown: its participants, then its statistics'.
@@ -94,7 +103,7 @@ func lower(t *tally.Table, decide []rules.Rule, l rules.Limits, v *visible) *low
 		g := &t.Groups[i]
 		lo.addCells(g, facts[i], v.least(t, g.Labels, l.Threshold))
 		lo.place(i)
-		lo.order(nested, lo.groups[i], facts[i])
+		lo.order(nested, i, facts[i])
 		if lo.absent = append(lo.absent, g.All.Participants == 0 && !v.group(g.Labels)); lo.absent[i] {
 			lo.known(lo.groups[i]) // a row that is not there is nobody
 		}
@@ -135,7 +144,8 @@ func (lo *lowering) addCells(g *tally.Group, stats []rules.Lowering, least int64
 			lo.equation(terms...)
 		}
 		for _, union := range x.Unions {
-			lo.union(union, func(k int) (tally.Set, int, bool) { return x.Facts[k].Set, names[x.Facts[k].Name], true }, -1)
+			set, cell := lo.union(union, func(k int) (tally.Set, int, bool) { return x.Facts[k].Set, names[x.Facts[k].Name], true }, -1)
+			c.made = append(c.made, made{cell, j, set})
 		}
 		c.facts = append(c.facts, names)
 	}
@@ -158,8 +168,7 @@ func (lo *lowering) place(group int) {
 }
 
 // union is sets that have nobody in common together.
-func (lo *lowering) union(of []int, part func(i int) (set tally.Set, cell int, ok bool), stat int) {
-	var all tally.Set
+func (lo *lowering) union(of []int, part func(i int) (set tally.Set, cell int, ok bool), stat int) (all tally.Set, cell int) {
 	var terms []audit.Term
 	for _, i := range of {
 		set, c, ok := part(i)
@@ -169,7 +178,9 @@ func (lo *lowering) union(of []int, part func(i int) (set tally.Set, cell int, o
 		all.Add(set)
 		terms = append(terms, audit.Term{Cell: c, Coef: 1})
 	}
-	lo.equation(append(terms, audit.Term{Cell: lo.cell(all, 0, stat), Coef: -1})...)
+	cell = lo.cell(all, 0, stat)
+	lo.equation(append(terms, audit.Term{Cell: cell, Coef: -1})...)
+	return all, cell
 }
 
 // factOf is a fact of a statistic.
@@ -225,13 +236,16 @@ func nestings(t *tally.Table) (out []nesting) {
 
 // order ties the tests of one number: between two values are those below the one
 // that are not below the other.
-func (lo *lowering) order(nested []nesting, c cells, stats []rules.Lowering) {
+func (lo *lowering) order(nested []nesting, group int, stats []rules.Lowering) {
+	c := &lo.groups[group]
 	set := func(f factOf) tally.Set {
 		k := slices.IndexFunc(stats[f.stat].Facts, func(x rules.Fact) bool { return x.Name == f.fact })
 		return stats[f.stat].Facts[k].Set
 	}
 	for _, x := range nested {
-		lo.leaves(c.facts[x.large.stat][x.large.fact], c.facts[x.small.stat][x.small.fact], set(x.large).Minus(set(x.small)))
+		between := set(x.large).Minus(set(x.small))
+		cell := lo.leaves(c.facts[x.large.stat][x.large.fact], c.facts[x.small.stat][x.small.fact], between)
+		c.made = append(c.made, made{cell, x.large.stat, between})
 	}
 }
 
@@ -422,6 +436,11 @@ func (lo *lowering) within(t *tally.Table, total int, parts []int, facts [][]rul
 				}
 			}
 		}
+		for k, of := range lo.groups[total].made {
+			if part := lo.groups[i].made[k]; of.cell >= 0 && part.cell >= 0 && !splits(t.Stats[of.stat]) {
+				lo.leaves(of.cell, part.cell, of.set.Minus(part.set))
+			}
+		}
 	}
 	there := slices.DeleteFunc(slices.Clone(parts), func(i int) bool { return lo.absent[i] })
 	if len(there) == 2 {
@@ -430,12 +449,15 @@ func (lo *lowering) within(t *tally.Table, total int, parts []int, facts [][]rul
 	}
 }
 
-// leaves says that a part of a whole leaves the others.
-func (lo *lowering) leaves(whole, part int, others tally.Set) {
-	if whole != part {
-		r := lo.cell(others, 0, -1)
-		lo.equation(audit.Term{Cell: whole, Coef: -1}, audit.Term{Cell: part, Coef: 1}, audit.Term{Cell: r, Coef: 1})
+// leaves says that a part of a whole leaves the others, and returns their cell, −1
+// for nobody.
+func (lo *lowering) leaves(whole, part int, others tally.Set) int {
+	if whole == part {
+		return -1
 	}
+	r := lo.cell(others, 0, -1)
+	lo.equation(audit.Term{Cell: whole, Coef: -1}, audit.Term{Cell: part, Coef: 1}, audit.Term{Cell: r, Coef: 1})
+	return r
 }
 
 // splits says whether a statistic is of one value a group of a split.
