@@ -29,6 +29,7 @@ import (
 //
 //	'p' uvarint n, n times 8 bytes  participants, by id; they are numbered from 0 over the whole file
 //	'f' uvarint n, n bytes, set     the count of a set is known, or the sum of the variable that is named
+//	'h' the same                    that many participants were asked for and hidden
 //
 // A set is as audit.Set writes it. A record is on the disk before what it tells of
 // is shown. Several processes may share a file; each takes its lock, reads what the
@@ -211,7 +212,11 @@ func (h *History) ask(ctx context.Context, question *audit.Question) (*audit.Ans
 		out, stopped = h.audit.AskContext(ctx, question, tell)
 		var items []byte
 		for _, f := range out.Facts {
-			items = binary.AppendUvarint(append(items, 'f'), uint64(len(f.Sum)))
+			kind := byte('f')
+			if f.Hidden {
+				kind = 'h'
+			}
+			items = binary.AppendUvarint(append(items, kind), uint64(len(f.Sum)))
 			items = f.Set.Append(append(items, f.Sum...))
 		}
 		h.fresh += len(out.Facts)
@@ -399,7 +404,7 @@ func (h *History) read(b []byte, to *[]audit.Fact) (err error) {
 			if b, err = h.readPeople(b); err != nil {
 				return err
 			}
-		case 'f':
+		case 'f', 'h':
 			n, k := binary.Uvarint(b)
 			if k <= 0 || n > uint64(len(b)-k) {
 				return errItem
@@ -408,7 +413,7 @@ func (h *History) read(b []byte, to *[]audit.Fact) (err error) {
 			if s, b, err = audit.ReadSet(h.people, b[k+int(n):]); err != nil {
 				return err
 			}
-			*to = append(*to, audit.Fact{Sum: sum, Set: s})
+			*to = append(*to, audit.Fact{Sum: sum, Set: s, Hidden: kind == 'h'})
 		default:
 			return errItem
 		}

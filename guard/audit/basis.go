@@ -28,13 +28,17 @@ type basis struct {
 
 	sums   []uint64 // for adding up
 	trials *trials
+	aims   aims
 }
 
-// fronts is how many parts of a coarse sketch are kept up to date, each of so many of
-// the sketch's: a set of limit participants has something in a third of them.
+// The parts of a coarse sketch that are kept up to date: so many that a set of limit
+// participants has something in one of seven of, so many that it has something in half
+// of, and one that is everybody.
 const (
-	fronts = 16
-	coarse = 4
+	fine   = 8
+	wide   = 8
+	fronts = fine + wide + 1
+	whole  = fronts - 1
 )
 
 // line is what a set adds to the span: a vector that is 1 at its pivot, and 0 at the
@@ -63,14 +67,28 @@ type point struct {
 	lines []uint32 // by pending line, its value there
 }
 
-func newBasis(k sketcher, seed uint64) *basis {
-	b := &basis{sketcher: k, modulus: modulusOf(mixed(seed)), seed: mixed(seed + 1)}
+func newBasis(k sketcher, t *targets, seed uint64) *basis {
+	b := &basis{sketcher: k, aims: newAims(t), modulus: modulusOf(mixed(seed)), seed: mixed(seed + 1)}
 	r := rand.New(rand.NewPCG(seed, 2))
 	parts := r.Perm(k.parts)
 	for z := range b.at {
-		b.at[z] = parts[z*coarse : (z+1)*coarse]
+		switch {
+		case z < fine:
+			b.at[z] = cut(&parts, k.parts/128)
+		case z < whole:
+			b.at[z] = cut(&parts, k.parts/32)
+		default:
+			for part := range k.parts {
+				b.at[z] = append(b.at[z], part)
+			}
+		}
 	}
 	return b
+}
+
+func cut(parts *[]int, n int) (out []int) {
+	out, *parts = (*parts)[:n], (*parts)[n:]
+	return out
 }
 
 // coarsened is a part of the coarse sketch.
@@ -330,6 +348,7 @@ func (b *basis) undo() {
 	}
 	b.facts = b.facts[:len(b.facts)-1]
 	b.pending = b.pending[:last]
+	b.aims.forget(len(b.facts), l.pivot)
 }
 
 // settle makes the pending lines rows.

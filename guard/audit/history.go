@@ -27,32 +27,38 @@ import (
 //   - one with pivots is the sum of their lines, after the rest has become one. A
 //     vector in the span contains all who have the same history or none of them, so
 //     that a pivot can be in a small set only if few have its history. Every such line
-//     is tried by itself, and with every other; of more than two, choices of the lines
-//     of fewest participants, with any other. So a set can be missed that has three
-//     pivots or more in each of the four bases of the span, which draw their pivots, in
-//     secret, from participants who have their history in common with many. Of pairs one
-//     in some thousand is missed in a basis, where none of the parts that are looked at
-//     is free of the set. With two bases instead of four, 1 of 35 played sessions of 50 questions was exposed,
-//     by a set of 15 that held four pivots of each, in a cohort of a few hundred that
-//     had been divided many times.
+//     is tried by itself, and with every other; of the lines whose pivots lie close to
+//     the new set, and of those of fewest participants, choices of four and, of fewer
+//     lines, of more.
+//   - one that was asked for and hidden, now or before, is known, and so are its lines,
+//     however many: it is tested, and so are unions of up to four (of few, of more) of
+//     those that the question asks for and of those that have three pivots or more.
+//
+// So a set can be missed that nobody asked for, and that has in each of the two bases of
+// the span, which draw their pivots in secret, five pivots or more, or three that do not lie
+// close to the new set. Of pairs one in some thousand is missed in a basis, and of choices
+// of more more are: those of which no part that is looked at is free of the set and has
+// something of both halves. With one basis 2 of 35 played sessions of 50
+// questions were exposed, with two none.
 //
 // All of it is computed modulo secret primes of about 2²⁹, one to a basis: what depends
 // over the rationals depends modulo each. Nothing is taken for derivable, and so shown
-// without being remembered, that does not depend modulo all four.
+// without being remembered, that does not depend modulo both.
 //
 // Sums of a variable are vectors in a span of their own. Counts that are not shown
 // exactly, bounds, and what someone knows from elsewhere are not tested.
 //
 // What is answered depends on the seed, on the facts that were answered before, and on
-// the question; not on what was withheld, on when it was asked, or on whether the
-// facts were recalled.
+// the question; not on when it was asked, or on whether the facts were recalled.
 //
 // Its methods may be called by one goroutine at a time.
 type History struct {
 	options HistoryOptions
 	sketch  sketcher
 	spaces  map[string]*space // by variable; counts under ""
-	settled sync.WaitGroup    // of what the last question left to do
+	targets *targets
+	now     []int32        // the targets that the question asks for
+	settled sync.WaitGroup // of what the last question left to do
 	stats   Stats
 }
 
@@ -86,11 +92,12 @@ type Answer struct {
 	Facts []Fact   // what is known from now on, that was not
 }
 
-// Fact is a set of which the count is known, or the sum of a variable. Recall takes
-// one that another History answered with.
+// Fact is a set of which the count is known, or the sum of a variable; or a small one
+// that was asked for and hidden. Recall takes one that another History answered with.
 type Fact struct {
-	Sum string // "" for the count
-	Set *Set
+	Sum    string // "" for the count
+	Set    *Set
+	Hidden bool
 }
 
 // Reason is why a number is withheld.
@@ -114,7 +121,7 @@ type Stats struct {
 
 // NewHistory begins a history in which nothing has been shown.
 func NewHistory(o HistoryOptions) *History {
-	h := &History{options: o, sketch: newSketcher(o.Seed, int(o.Limit+o.Band)), spaces: map[string]*space{}}
+	h := &History{options: o, sketch: newSketcher(o.Seed, int(o.Limit+o.Band)), spaces: map[string]*space{}, targets: newTargets()}
 	h.sketch.draw(o.Participants)
 	return h
 }
@@ -155,6 +162,7 @@ func (h *History) AskContext(ctx context.Context, q *Question, progress func(don
 	out := &Answer{Shown: make([]bool, len(q.Numbers)), Why: make([]Reason, len(q.Numbers))}
 	sketches := make([]weighed, len(q.Sets))
 	each(len(q.Sets), func(i int) { sketches[i] = h.sketch.of(q.Sets[i]) })
+	out.Facts = h.aim(q)
 	for n, i := range largestFirst(q) {
 		if ctx.Err() != nil {
 			break
@@ -168,7 +176,7 @@ func (h *History) AskContext(ctx context.Context, q *Question, progress func(don
 		}
 		out.Shown[i] = out.Why[i] == Free
 	}
-	out.Facts = h.facts()
+	out.Facts = append(out.Facts, h.facts()...)
 	h.stats.Decide = time.Since(start)
 	h.settled.Go(h.settle)
 	return out, ctx.Err()
@@ -178,7 +186,7 @@ func (h *History) AskContext(ctx context.Context, q *Question, progress func(don
 func (h *History) facts() (out []Fact) {
 	for _, variable := range slices.Sorted(maps.Keys(h.spaces)) {
 		for _, s := range h.spaces[variable].fresh {
-			out = append(out, Fact{variable, s})
+			out = append(out, Fact{Sum: variable, Set: s})
 		}
 	}
 	return out
@@ -189,6 +197,10 @@ func (h *History) Recall(facts []Fact) {
 	h.settled.Wait()
 	for part := range slices.Chunk(facts, mostPending) {
 		for _, f := range part {
+			if f.Hidden {
+				h.targets.add(f.Set, h.sketch)
+				continue
+			}
 			h.space(f.Sum).recall(f.Set, h.sketch.of(f.Set))
 		}
 		h.settle()
@@ -203,6 +215,26 @@ func (h *History) Grow(participants int) {
 	for _, s := range h.spaces {
 		s.classes.grow(participants)
 	}
+}
+
+// aim remembers the small sets of a question, and returns those that are new.
+func (h *History) aim(q *Question) (fresh []Fact) {
+	h.now = nil
+	for size := 1; size <= h.limit(); size++ {
+		for _, s := range q.Sets {
+			if s.Len() != size {
+				continue
+			}
+			number, is := h.targets.add(s, h.sketch)
+			if is {
+				fresh = append(fresh, Fact{Set: s, Hidden: true})
+			}
+			if !slices.Contains(h.now, number) {
+				h.now = append(h.now, number)
+			}
+		}
+	}
+	return fresh
 }
 
 func largestFirst(q *Question) []int {

@@ -120,6 +120,14 @@ func (s *Set) All() iter.Seq[int32] {
 	}
 }
 
+// first is the first participant of the set, which is not empty.
+func (s *Set) first() (out int32) {
+	for p := range s.All() {
+		return p
+	}
+	return -1
+}
+
 // pick is the participant at a random place among those of the set.
 func (s *Set) pick(random func(n int) int) int32 {
 	if s.words == nil {

@@ -5,44 +5,60 @@ import (
 	"math/rand/v2"
 )
 
-// sketch is a vector over the participants, as its weighted sum in each of so many
-// random parts of them, and then as the sum that is weighted by the participants'
-// numbers as well. The weights are random and secret: a vector that is not 0 has a
-// sum that is not, but with a probability of about 2⁻²⁸ where all that it has lie in
-// one part; and one of few participants is 0 in all but few parts, in many of which it
+// sketch is a vector over the participants, as its weighed sum in each of so many
+// random parts of them, and then as the sum that is weighed by the participants'
+// places in their parts as well. The weights are random and secret: a vector that is not
+// 0 has a sum that is not, but with a probability of about 2⁻²⁸ where all that it has lie
+// in one part; and one of few participants is 0 in all but few parts, in many of which it
 // has one.
 type sketch []uint32
 
 // weighed is the sketch of a set, before it is taken modulo a prime.
-type weighed struct{ sums, high, low []uint64 }
+type weighed struct{ sums, places []uint64 }
 
-// sketcher makes sketches. Its parts are a power of 2.
+// sketcher makes sketches. Its parts are a power of 2, and have fewer than 2¹⁷
+// participants, so that nothing overflows.
 type sketcher struct {
 	seed  uint64
 	parts int
-	lots  *[]uint64 // of the first participants, as they have been drawn
+	lots  *[]lot     // of the first participants, as they have been drawn
+	in    *[][]int32 // by part, who is in it
 }
 
 // newSketcher tells vectors of up to limit participants from larger ones.
 func newSketcher(seed uint64, limit int) sketcher {
-	parts := 64
+	parts := 256
 	for parts < 12*limit && parts < 4096 {
 		parts *= 2
 	}
-	return sketcher{seed, parts, new([]uint64)}
+	in := make([][]int32, parts)
+	return sketcher{seed, parts, new([]lot), &in}
 }
 
-// lot draws a participant's part and weight, of 29 bits (splitmix64, Steele, Lea and Flood 2014).
-func (k sketcher) lot(p int32) (part int, weight uint32) {
-	x := mixed(uint64(uint32(p)) + k.seed)
-	return int(x >> (64 - bits.TrailingZeros(uint(k.parts)))), uint32(x&(1<<29-1)) | 1
-}
+// lot is a participant's weight, of weightBits, the part that they are in, of partBits, and
+// their place in that, from 1 on.
+type lot uint64
 
-// draw draws the lots of so many participants.
+const (
+	weightBits = 29
+	partBits   = 12
+)
+
+func (l lot) weight() uint64 { return uint64(l & (1<<weightBits - 1)) }
+func (l lot) part() int      { return int(l >> weightBits & (1<<partBits - 1)) }
+func (l lot) place() uint64  { return uint64(l >> (weightBits + partBits)) }
+
+// draw draws the lots of so many participants (splitmix64, Steele, Lea and Flood 2014).
 func (k sketcher) draw(participants int) {
+	in := *k.in
 	for p := len(*k.lots); p < participants; p++ {
-		part, w := k.lot(int32(p))
-		*k.lots = append(*k.lots, uint64(part)<<32|uint64(w))
+		x := mixed(uint64(p) + k.seed)
+		part := x >> (64 - bits.TrailingZeros(uint(k.parts)))
+		in[part] = append(in[part], int32(p))
+		if len(in[part]) >= 1<<17 {
+			panic("a part of the sketch has too many participants")
+		}
+		*k.lots = append(*k.lots, lot(uint64(len(in[part]))<<(weightBits+partBits)|part<<weightBits|x&(1<<weightBits-1)|1))
 	}
 }
 
@@ -55,16 +71,20 @@ func mixed(x uint64) uint64 {
 
 // of is the sketch of a set of participants whose lots have been drawn.
 func (k sketcher) of(q *Set) weighed {
-	out := weighed{make([]uint64, k.parts), make([]uint64, k.parts), make([]uint64, k.parts)}
+	out := weighed{make([]uint64, k.parts), make([]uint64, k.parts)}
 	lots := *k.lots
-	mask := uint64(k.parts - 1)
-	for p := range q.All() {
-		lot := lots[p]
-		b, w := lot>>32&mask, lot&(1<<32-1)
-		out.sums[b] += w
-		low, carry := bits.Add64(out.low[b], w*uint64(p+1), 0)
-		out.low[b] = low
-		out.high[b] += carry
+	add := func(l lot) {
+		w := l.weight()
+		out.sums[l.part()] += w
+		out.places[l.part()] += w * l.place()
+	}
+	for _, p := range q.list {
+		add(lots[p])
+	}
+	for w, x := range q.words {
+		for ; x != 0; x &= x - 1 {
+			add(lots[w<<6+bits.TrailingZeros64(x)])
+		}
 	}
 	return out
 }
@@ -72,10 +92,8 @@ func (k sketcher) of(q *Set) weighed {
 func (e weighed) modulo(m modulus) sketch {
 	n := len(e.sums)
 	out := make(sketch, 2*n)
-	word := m.plus(m.of(^uint64(0)), 1) // 2⁶⁴
 	for b, x := range e.sums {
-		out[b] = m.of(x)
-		out[n+b] = m.plus(m.times(m.of(e.high[b]), word), m.of(e.low[b]))
+		out[b], out[n+b] = m.of(x), m.of(e.places[b])
 	}
 	return out
 }
@@ -83,7 +101,7 @@ func (e weighed) modulo(m modulus) sketch {
 // print identifies a set.
 func (e weighed) print() (out uint64) {
 	for b, x := range e.sums {
-		out += mixed(x+uint64(b)<<48) + mixed(e.low[b]^uint64(b)<<32)
+		out += mixed(x+uint64(b)<<48) + mixed(e.places[b]^uint64(b)<<32)
 	}
 	return out
 }
@@ -121,17 +139,20 @@ func (k sketcher) few(m modulus, s sketch, limit int, common uint32) bool {
 
 // alone is the weight of the only participant of a part; 0 where there are more.
 func (k sketcher) alone(m modulus, s sketch, part int) uint32 {
-	if p := k.who(m, s, part); p >= 0 && int(p) < len(*k.lots) {
-		if at, w := k.lot(p); at == part {
-			return w
-		}
+	if p := k.who(m, s, part); p >= 0 {
+		return uint32((*k.lots)[p].weight())
 	}
 	return 0
 }
 
-// who is the only participant of a part, if there is but one.
+// who is the only participant of a part; −1 where there are more, but with a probability of
+// some 2⁻¹⁷.
 func (k sketcher) who(m modulus, s sketch, part int) int32 {
-	return int32(m.times(s[k.parts+part], m.inverse(s[part]))) - 1
+	in := (*k.in)[part]
+	if place := m.times(s[k.parts+part], m.inverse(s[part])); place > 0 && int(place) <= len(in) {
+		return in[place-1]
+	}
+	return -1
 }
 
 // single is some participants at whom a vector may not be 0, where a part has but one.

@@ -1,13 +1,14 @@
 package audit
 
 import (
+	"cmp"
 	"hash/fnv"
 	"slices"
 	"sync"
 )
 
 // bases is how many bases of each span there are.
-const bases = 4
+const bases = 2
 
 // space is what has been shown of counts, or of the sums of one variable.
 type space struct {
@@ -23,7 +24,7 @@ func newSpace(h *History, variable string) *space {
 	name := fnv.New64a()
 	name.Write([]byte(variable))
 	for i := range s.bases {
-		s.bases[i] = newBasis(h.sketch, mixed(h.options.Seed^name.Sum64())+uint64(i)<<32)
+		s.bases[i] = newBasis(h.sketch, h.targets, mixed(h.options.Seed^name.Sum64())+uint64(i)<<32)
 	}
 	return s
 }
@@ -47,7 +48,8 @@ func (s *space) show(q *Set, sk weighed) Reason {
 	s.classes.count(q)
 	defer s.classes.forget()
 	print := sk.print()
-	s.each(func(i int, b *basis) { s.try(b, &tries[i], print) })
+	around := s.around(q)
+	s.each(func(i int, b *basis) { s.try(b, &tries[i], around, print) })
 	for _, t := range tries {
 		if t.why != Free {
 			return t.why
@@ -71,6 +73,19 @@ func (s *space) nested(q *Set) bool {
 	return false
 }
 
+// around is the sets of the span that this one lies in and in which small sets can well have
+// several pivots, the smallest first.
+func (s *space) around(q *Set) (out []*Set) {
+	first := q.first()
+	for _, f := range s.bases[0].facts {
+		if f.Len() > q.Len() && dense(mostLines, s.h.limit(), f.Len()) && f.Has(first) && q.Within(f) {
+			out = append(out, f)
+		}
+	}
+	slices.SortStableFunc(out, func(f, g *Set) int { return cmp.Compare(f.Len(), g.Len()) })
+	return out
+}
+
 // trial is what a basis says of a set.
 type trial struct {
 	rest *rest
@@ -88,7 +103,7 @@ func explained(tries *[bases]trial) bool {
 	return true
 }
 
-func (s *space) try(b *basis, t *trial, print uint64) {
+func (s *space) try(b *basis, t *trial, around []*Set, print uint64) {
 	if b.few(b.modulus, t.rest.sketch, s.h.limit(), 0) {
 		t.why = Derivable
 		return
@@ -99,7 +114,7 @@ func (s *space) try(b *basis, t *trial, print uint64) {
 		return
 	}
 	t.line = b.become(t.rest, at)
-	found, decided := b.exposes(t.line, s.classes, s.h.limit())
+	found, decided := b.exposes(t.line, around, s.h.now, s.classes, s.h.limit())
 	switch {
 	case found:
 		t.why = Derivable

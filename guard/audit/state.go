@@ -56,7 +56,7 @@ func (h *History) Save(w io.Writer) error {
 	return err
 }
 
-const stateMagic = "weiraud2"
+const stateMagic = "weiraud3"
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
@@ -104,7 +104,9 @@ func Load(o HistoryOptions, b []byte, facts []Fact) (*History, error) {
 		return nil, errState
 	}
 	for _, f := range facts {
-		if h.spaces[f.Sum] == nil {
+		if f.Hidden {
+			h.targets.add(f.Set, h.sketch)
+		} else if h.spaces[f.Sum] == nil {
 			return nil, errState
 		}
 	}
@@ -123,7 +125,7 @@ func (h *History) loadSpace(in *reader, facts []Fact) error {
 	n := int(in.next())
 	var sets []*Set
 	for _, f := range facts {
-		if f.Sum == string(name) {
+		if f.Sum == string(name) && !f.Hidden {
 			sets = append(sets, f.Set)
 			s.sizes[f.Set.Len()] = append(s.sizes[f.Set.Len()], f.Set)
 		}

@@ -5,105 +5,94 @@ import "slices"
 // trials is the search for a set of limit participants or fewer that a new line
 // brings into the span. Such a set is the sum of the lines at whose pivots it is, and
 // of the new one where it is at that one's: by then the lines have lost what they had
-// at the new pivot. So choices of all lines but one are made, and the last line is
-// looked up: in a part in which the set is not, it is minus the others. Every line is
-// such a choice, and more of those of few participants, as their pivots are in small
-// sets most often.
+// at the new pivot. So it is the sum of two choices of lines: in a part in which the set
+// is not, one is minus the other, and is looked up. Every line is such a choice; and of
+// the lines whose pivots lie close by, choices of as many as there is time for.
 type trials struct {
 	b     *basis
 	next  *line
 	limit int
 
-	of      []int32 // the lines that are chosen from
-	lines   choices // each of these by itself
-	chosen  choices // of several
-	order   []int32 // of these, those of few participants first
-	extra   [fronts]uint32
-	filters [fronts]filter // of the lines, by what they have in a part
+	of    []int32 // the lines that are chosen from
+	alike []int32 // by line, the participants that have the history of its pivot
+	lost  []bool  // by line, it had something at the new pivot
+	full  []uint8 // by line, parts that are not 0
+	sum   [fronts][]uint32
+	extra [fronts]uint32 // of the new line
+	order []int32        // the lines of fewest participants first
 
-	hits   []hit // in a part
-	wanted table // what a last line must be there, by hit
-	seen   map[pair]bool
-	left   int // sums that may be looked at
+	single, several choices
+	filter          filter
+	hits            []hit // in a part
+	wanted          table // what another choice must be there, by hit
+	seen            map[uint64]bool
+	left            int // sums that may be looked at
 }
 
-// pair is two lines that have been tried together.
-type pair struct {
-	a, b int32
-	with bool
-}
-
-// choices are sums of lines.
+// choices are sets of lines, one behind the other.
 type choices struct {
-	of    [][]int32        // the lines of each, as places in the trials' lines; nil for the line itself
-	alike []int32          // participants that have the history of a pivot
-	lost  []bool           // a line had something at the new pivot
-	full  []uint8          // parts that are not 0
-	sum   [fronts][]uint32 // by part
+	of    []int32 // places in the trials' lines
+	start []int32
+	alike []int32
+	lost  []bool
+	sum   []uint32 // in the part that is looked at
 }
 
-// mostSums is how many sums that agree with a last line in a part are looked at.
-const mostSums = 4000
+func (c *choices) clear() {
+	c.of, c.start, c.alike, c.lost = c.of[:0], append(c.start[:0], 0), c.alike[:0], c.lost[:0]
+}
 
-// mostOf is how many of the lines of fewest participants are chosen from, by the size of
-// the choice, and mostLines of how many lines all choices are made.
-var mostOf = [...]int{2: 24, 3: 9}
+func (c *choices) lines(i int32) []int32 { return c.of[c.start[i]:c.start[i+1]] }
 
-const mostLines = 10
+// mostSums is how many sums that are 0 in a part are looked at.
+const mostSums = 10_000
 
-// How many parts of the coarse sketch are not 0: of a set of limit participants (more
-// in one case of a thousand), and of a line of few.
+// mostChoices is how many choices are made of lines that lie close by. Where a small set
+// can hardly have several pivots there are fewer.
 const (
-	fewFronts   = 10
-	lightFronts = 12
+	mostChoices = mostLines * (mostLines + 1) / 2
+	fewChoices  = 300
 )
 
-// heavyParts is in how many parts sums of many participants are looked up.
-const heavyParts = 6
+// How many parts of the coarse sketch are not 0: of a set of limit participants, but in
+// one case of a thousand, and of a line of few.
+const (
+	fewFronts   = 10
+	lightFronts = 13
+)
 
-// exposes says whether a small set would be in the span with a new line.
-func (b *basis) exposes(l *line, c *classes, limit int) (found, decided bool) {
+// heavyParts is in how many parts lines of many participants are looked up, and those of
+// near lines.
+const heavyParts = 3
+
+// exposes says whether a small set would be in the span with a new line. around is the
+// sets that were shown and hold the new one, the smallest first; now the targets that are
+// asked for.
+func (b *basis) exposes(l *line, around []*Set, now []int32, c *classes, limit int) (found, decided bool) {
 	t := b.trials
 	if t == nil {
-		t = &trials{b: b, seen: map[pair]bool{}}
+		t = &trials{b: b, seen: map[uint64]bool{}}
 		b.trials = t
 	}
 	t.next, t.limit, t.left = l, limit, mostSums
 	clear(t.seen)
 	t.suspect(c)
-	if len(t.order) == 0 {
-		return false, true
-	}
 	for k := range t.order {
-		if t.single(int32(k)) {
+		if t.alone(int32(k)) {
 			return true, true
 		}
 	}
-	if t.last(&t.lines) {
-		return true, true
-	}
-	for size := 2; size < len(t.order) && (size < len(mostOf) || len(t.order) <= mostLines); size++ {
-		if t.last(t.choose(size)) {
-			return true, true
-		}
-	}
-	return false, t.left > 0
+	return t.pairs() || t.targets(now) || t.near(around), t.left > 0
 }
 
 // suspect collects the lines whose pivot may be in a small set: no more than limit
 // participants have the pivot's history.
 func (t *trials) suspect(c *classes) {
-	b, lines := t.b, &t.lines
-	t.of = t.of[:0]
-	lines.alike, lines.lost, lines.full = lines.alike[:0], lines.lost[:0], lines.full[:0]
-	var buckets [64*(fronts+1) + 1]int32
+	b := t.b
+	t.of, t.alike, t.lost, t.full = t.of[:0], t.alike[:0], t.lost[:0], t.full[:0]
 	for i, lost := range t.next.lost {
-		alike := c.sizeWith(t.next.set, b.pivotOf(i))
-		if alike <= t.limit {
-			t.of = append(t.of, int32(i))
-			lines.alike = append(lines.alike, int32(alike))
-			lines.lost = append(lines.lost, lost != 0)
-			lines.full = append(lines.full, 0)
+		if alike := c.sizeWith(t.next.set, b.pivotOf(i)); alike <= t.limit {
+			t.of, t.alike, t.lost, t.full = append(t.of, int32(i)), append(t.alike, int32(alike)), append(t.lost, lost != 0), append(t.full, 0)
 		}
 	}
 	for z := range t.extra {
@@ -111,21 +100,27 @@ func (t *trials) suspect(c *classes) {
 		t.extra[z] = x
 		times := uint64(b.negative(x))
 		front := b.front[z]
-		sum := lines.sum[z][:0]
+		sum := t.sum[z][:0]
 		for k, i := range t.of {
 			y := front[i]
-			if x != 0 && lines.lost[k] {
+			if x != 0 && t.lost[k] {
 				y = b.modulus.of(uint64(y) + times*uint64(t.next.lost[i]))
 			}
-			if y != 0 {
-				lines.full[k]++
+			if y != 0 && z < whole {
+				t.full[k]++
 			}
 			sum = append(sum, y)
 		}
-		lines.sum[z] = sum
-		t.filters[z].fill(sum)
+		t.sum[z] = sum
 	}
-	key := func(k int) int { return min(int(lines.alike[k]), 63)*(fronts+1) + int(lines.full[k]) }
+	t.sort()
+}
+
+// sort orders the lines by the participants that are like their pivots, and then by
+// those that they have.
+func (t *trials) sort() {
+	var buckets [64*(fronts+1) + 1]int32
+	key := func(k int) int { return min(int(t.alike[k]), 63)*(fronts+1) + int(t.full[k]) }
 	for k := range t.of {
 		buckets[key(k)+1]++
 	}
@@ -140,63 +135,150 @@ func (t *trials) suspect(c *classes) {
 	}
 }
 
-// single tries a line by itself, with the new one or without it.
-func (t *trials) single(k int32) bool {
-	if t.lines.lost[k] && t.lines.full[k] <= fewFronts && t.isolates(false, k) {
+// alone tries a line by itself, with the new one or without it.
+func (t *trials) alone(k int32) bool {
+	if t.lost[k] && t.full[k] <= fewFronts && t.isolates(false, t.of[k:k+1]) {
 		return true
 	}
 	full := 0
-	for z := range t.extra {
-		if t.b.plus(t.lines.sum[z][k], t.extra[z]) != 0 {
+	for z := range whole {
+		if t.b.plus(t.sum[z][k], t.extra[z]) != 0 {
 			full++
 		}
 	}
-	return full <= fewFronts && t.isolates(true, k)
+	return full <= fewFronts && t.isolates(true, t.of[k:k+1])
 }
 
-// choose makes all choices of so many of the lines of fewest participants that leave
-// room for a last one.
-func (t *trials) choose(size int) *choices {
-	from := t.order
-	if len(from) > mostLines {
-		from = from[:min(len(from), mostOf[size])]
+// pairs tries every line with every other.
+func (t *trials) pairs() bool {
+	c := &t.single
+	c.clear()
+	for k := range t.of {
+		t.choose(c, t.alike, t.lost, int32(k))
 	}
-	c := &t.chosen
-	c.of, c.alike, c.lost = c.of[:0], c.alike[:0], c.lost[:0]
-	t.each(from, size, nil, func(of []int32) {
-		alike, lost := int32(0), false
-		for _, k := range of {
-			alike += t.lines.alike[k]
-			lost = lost || t.lines.lost[k]
-		}
-		if int(alike) < t.limit {
-			c.of, c.alike, c.lost = append(c.of, slices.Clone(of)), append(c.alike, alike), append(c.lost, lost)
-		}
-	})
-	c.full = slices.Grow(c.full[:0], len(c.of))[:len(c.of)]
-	clear(c.full)
-	for z := range c.sum {
-		line, sum := t.lines.sum[z], c.sum[z][:0]
-		for n, of := range c.of {
-			var s uint64
-			for _, k := range of {
-				s += uint64(line[k])
+	for z := range fine {
+		if z == heavyParts { // of the rest, those of few participants
+			c.clear()
+			for k := range t.of {
+				if t.full[k] <= lightFronts {
+					t.choose(c, t.alike, t.lost, int32(k))
+				}
 			}
-			x := t.b.modulus.of(s)
-			if x != 0 {
-				c.full[n]++
-			}
-			sum = append(sum, x)
 		}
-		c.sum[z] = sum
+		if t.part(c, z) {
+			return true
+		}
 	}
-	return c
+	return false
 }
 
-// each calls f for every choice of so many of some lines, beside those that are chosen.
-func (t *trials) each(from []int32, size int, of []int32, f func(of []int32)) {
-	if size == 0 {
-		f(of)
+// near tries choices of lines whose pivots lie close to the new set: in the largest of the
+// sets around it of which all choices of two lines can be made, and of the lines of fewest
+// participants of all.
+func (t *trials) near(around []*Set) bool {
+	if len(t.order) <= mostLines {
+		return t.choices(t.order, mostChoices)
+	}
+	var near []int32
+	for _, f := range around {
+		var in []int32
+		for _, k := range t.order {
+			if f.Has(t.b.pivotOf(int(t.of[k]))) {
+				in = append(in, k)
+			}
+		}
+		if len(in) > mostLines {
+			break
+		}
+		if dense(len(in), t.limit, f.Len()) {
+			near = in
+		}
+	}
+	most := fewChoices
+	if dense(len(t.order), t.limit, t.next.set.of) {
+		most = mostChoices
+	}
+	return t.choices(near, mostChoices) || t.choices(t.order, most)
+}
+
+// mostLines is of how many lines all choices of two can be made.
+const mostLines = 126
+
+// dense says whether a small set among so many participants can well have several of so
+// many pivots.
+func dense(pivots, limit, participants int) bool { return 8*limit*pivots >= participants }
+
+// choices tries choices of some lines.
+func (t *trials) choices(from []int32, most int) bool {
+	from, size := affordable(from, most)
+	if size < 2 {
+		return false
+	}
+	c := &t.several
+	c.clear()
+	t.each(from, size, nil, func(of []int32) bool { return t.choose(c, t.alike, t.lost, of...) })
+	if size == len(from) {
+		return t.all(c)
+	}
+	for z := fine / 2; z < whole; z++ {
+		if t.part(c, z) {
+			return true
+		}
+	}
+	return false
+}
+
+// all looks at every choice by itself.
+func (t *trials) all(c *choices) bool {
+	var of []int32
+	for i := range int32(len(c.alike)) {
+		of = of[:0]
+		for _, k := range c.lines(i) {
+			of = append(of, t.of[k])
+		}
+		if c.lost[i] && t.isolates(false, of) || t.isolates(true, of) {
+			return true
+		}
+	}
+	return false
+}
+
+// affordable is of how many lines, and of how many of them at once, there are at most so
+// many choices.
+func affordable(from []int32, most int) ([]int32, int) {
+	for len(from)*(len(from)+1)/2 > most {
+		from = from[:len(from)-1]
+	}
+	size, all, some := 0, 0, 1
+	for size < len(from) {
+		some = some * (len(from) - size) / (size + 1)
+		if all += some; all > most {
+			break
+		}
+		size++
+	}
+	return from, size
+}
+
+// choose adds a choice, if there are no more than limit participants at its places.
+func (t *trials) choose(c *choices, sizes []int32, lost []bool, of ...int32) bool {
+	alike, is := int32(0), false
+	for _, k := range of {
+		alike += sizes[k]
+		is = is || lost != nil && lost[k]
+	}
+	if int(alike) > t.limit {
+		return false
+	}
+	c.of = append(c.of, of...)
+	c.start, c.alike, c.lost = append(c.start, int32(len(c.of))), append(c.alike, alike), append(c.lost, is)
+	return true
+}
+
+// each calls f for every choice of 1 to size places, beside those that are chosen; for
+// none that has one for which f is false.
+func (t *trials) each(from []int32, size int, of []int32, f func(of []int32) bool) {
+	if len(of) > 0 && !f(of) || size == 0 {
 		return
 	}
 	for at, k := range from {
@@ -204,40 +286,53 @@ func (t *trials) each(from []int32, size int, of []int32, f func(of []int32)) {
 	}
 }
 
-// hit is a choice that a last line may go with.
+// add adds up what each choice has.
+func (c *choices) add(m modulus, values []uint32) {
+	c.sum = c.sum[:0]
+	for i := range c.alike {
+		var s uint64
+		for _, k := range c.lines(int32(i)) {
+			s += uint64(values[k])
+		}
+		c.sum = append(c.sum, m.of(s))
+	}
+}
+
+// hit is a choice that another may go with.
 type hit struct {
 	choice int32
 	with   bool // the new line
 }
 
-// last looks up a line that goes with a choice.
-func (t *trials) last(c *choices) bool {
-	for z := range t.extra {
-		t.hits = t.hits[:0]
-		t.wanted.clear()
-		extra, filter := t.extra[z], &t.filters[z]
-		for k, x := range c.sum[z] {
-			if z >= heavyParts && c.full[k] > lightFronts {
-				continue
-			}
-			if y := t.b.negative(x); y != 0 && filter.has(y) {
-				t.want(y, hit{int32(k), false})
-			}
-			if y := t.b.negative(t.b.plus(x, extra)); y != 0 && extra != 0 && filter.has(y) {
-				t.want(y, hit{int32(k), true})
-			}
+// part looks up in a part what of the choices goes with another.
+func (t *trials) part(c *choices, z int) bool {
+	c.add(t.b.modulus, t.sum[z])
+	return t.last(c, t.extra[z], func(h hit, other int32) bool { return t.match(c, h, other) })
+}
+
+// last looks up which of the choices go together, with what is extra or without it.
+func (t *trials) last(c *choices, extra uint32, match func(h hit, other int32) bool) bool {
+	t.filter.fill(c.sum)
+	t.hits = t.hits[:0]
+	t.wanted.clear()
+	for i, x := range c.sum {
+		if y := t.b.negative(x); y != 0 && t.filter.has(y) {
+			t.want(y, hit{int32(i), false})
 		}
-		if len(t.hits) == 0 {
+		if y := t.b.negative(t.b.plus(x, extra)); y != 0 && extra != 0 && t.filter.has(y) {
+			t.want(y, hit{int32(i), true})
+		}
+	}
+	if len(t.hits) == 0 {
+		return false
+	}
+	for j, x := range c.sum {
+		if x == 0 {
 			continue
 		}
-		for j, x := range t.lines.sum[z] {
-			if x == 0 {
-				continue
-			}
-			for h := t.wanted.first(x); h >= 0; h = t.wanted.next[h] {
-				if found := t.match(c, t.hits[h], int32(j)); found {
-					return true
-				}
+		for h := t.wanted.first(x); h >= 0; h = t.wanted.next[h] {
+			if int32(j) > t.hits[h].choice && match(t.hits[h], int32(j)) {
+				return true
 			}
 		}
 	}
@@ -249,42 +344,55 @@ func (t *trials) want(value uint32, h hit) {
 	t.hits = append(t.hits, h)
 }
 
-// match looks at a choice with a last line.
-func (t *trials) match(c *choices, h hit, last int32) bool {
-	of := []int32{h.choice}
-	if c.of != nil {
-		of = c.of[h.choice]
-	}
-	if t.left <= 0 || slices.Contains(of, last) || int(c.alike[h.choice]+t.lines.alike[last]) > t.limit ||
-		!h.with && !c.lost[h.choice] && !t.lines.lost[last] {
+// match looks at two choices together.
+func (t *trials) match(c *choices, h hit, other int32) bool {
+	if t.left <= 0 || int(c.alike[h.choice]+c.alike[other]) > t.limit ||
+		!h.with && !c.lost[h.choice] && !c.lost[other] {
 		return false
 	}
-	full := 0
-	for z, x := range t.extra {
-		y := t.b.plus(c.sum[z][h.choice], t.lines.sum[z][last])
-		if h.with {
-			y = t.b.plus(y, x)
+	of := slices.Clone(c.lines(h.choice))
+	for _, k := range c.lines(other) {
+		if slices.Contains(of, k) {
+			return false
 		}
-		if y != 0 {
+		of = append(of, k)
+	}
+	full := 0
+	for z, sum := range t.sum[:whole] {
+		var s uint64
+		for _, k := range of {
+			s += uint64(sum[k])
+		}
+		if h.with {
+			s += uint64(t.extra[z])
+		}
+		if t.b.modulus.of(s) != 0 {
 			full++
 		}
 	}
 	if full > fewFronts {
 		return false
 	}
-	if c.of == nil {
-		p := pair{min(h.choice, last), max(h.choice, last), h.with}
-		if t.seen[p] {
-			return false
-		}
-		t.seen[p] = true
+	var print uint64
+	for _, k := range of {
+		print += mixed(uint64(k) + 1)
 	}
+	if h.with {
+		print++
+	}
+	if t.seen[print] {
+		return false
+	}
+	t.seen[print] = true
 	t.left--
-	return t.isolates(h.with, append(slices.Clone(of), last)...)
+	for n, k := range of {
+		of[n] = t.of[k]
+	}
+	return t.isolates(h.with, of)
 }
 
 // isolates says whether the sum of lines is a small set.
-func (t *trials) isolates(with bool, chosen ...int32) bool {
+func (t *trials) isolates(with bool, lines []int32) bool {
 	b := t.b
 	less := make([]uint32, len(b.pending)+1) // how often the pending lines and the new one are subtracted
 	var times []uint64
@@ -295,8 +403,8 @@ func (t *trials) isolates(with bool, chosen ...int32) bool {
 		}
 	}
 	last := &less[len(b.pending)]
-	for _, k := range chosen {
-		i := int(t.of[k])
+	for _, i := range lines {
+		i := int(i)
 		add(1, b.sketchOf(i))
 		for w, l := range b.pending {
 			if i < len(l.lost) {

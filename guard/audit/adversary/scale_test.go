@@ -532,6 +532,85 @@ func (s *view) evaluate(q people, rows [][]uint64) (values [][]uint64) {
 	return values
 }
 
+// mostHidden is of how many small sets the unions are looked at, each of up to six.
+const mostHidden = 50
+
+// union finds a union of small sets that a further set would bring into the space.
+func (s *span) union(q people, small []people, limit int) *finding {
+	small = small[:min(len(small), mostHidden)]
+	left := func(p people) (c []uint64, l [2]uint64) {
+		c, l = s.combination(p), s.print(p)
+		for j, x := range c {
+			for k := range l {
+				l[k] = mod(l[k] + mod(mod(prime-x)*s.prints[j][k]))
+			}
+		}
+		return c, l
+	}
+	of, rest := left(q)
+	if rest == [2]uint64{} {
+		return nil
+	}
+	combined := make([][]uint64, len(small))
+	rests := make([][2]uint64, len(small))
+	off := make([]uint64, len(small)) // 0 for what is left of a multiple of q
+	for i, p := range small {
+		combined[i], rests[i] = left(p)
+		off[i] = mod(mod(rests[i][0]*rest[1]) + mod((prime-rests[i][1])*rest[0]))
+	}
+	type choice struct {
+		of  []int
+		set people
+		off uint64
+	}
+	var all []choice
+	var choose func(c choice, from, n int)
+	choose = func(c choice, from, n int) {
+		for i := from; i < len(small) && n > 0; i++ {
+			if c.set != nil && c.set.and(small[i]).count() > 0 {
+				continue
+			}
+			next := choice{append(slices.Clone(c.of), i), small[i], mod(c.off + off[i])}
+			if c.set != nil {
+				next.set = c.set.or(small[i])
+			}
+			if next.set.count() <= limit {
+				all = append(all, next)
+				choose(next, i+1, n-1)
+			}
+		}
+	}
+	choose(choice{}, 0, 3)
+	at := map[uint64][]int{}
+	for i, c := range all {
+		at[c.off] = append(at[c.off], i)
+	}
+	for _, c := range append(all, choice{set: nobody(s.n)}) {
+		for _, k := range at[mod(prime-c.off)] {
+			d := all[k]
+			if c.set.and(d.set).count() > 0 || c.set.count()+d.set.count() > limit {
+				continue
+			}
+			f := &finding{of: make([]uint64, len(s.sets)), set: c.set.count() + d.set.count()}
+			var total [2]uint64
+			for _, i := range append(slices.Clone(c.of), d.of...) {
+				for k := range total {
+					total[k] = mod(total[k] + rests[i][k])
+				}
+				for j, x := range combined[i] {
+					f.of[j] = mod(f.of[j] + x)
+				}
+			}
+			f.further = mod(total[0] * inverse(rest[0]))
+			for j, x := range of {
+				f.of[j] = mod(f.of[j] + mod((prime-f.further)*x))
+			}
+			return f
+		}
+	}
+	return nil
+}
+
 // confirmed looks at every participant whether a finding is what it says.
 func (s *span) confirmed(f *finding, limit int) bool {
 	sum := make([]uint64, s.n)

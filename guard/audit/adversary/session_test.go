@@ -239,6 +239,7 @@ type workspace struct {
 	door     door
 	span     *span
 	facts    []fact
+	hidden   []people // small sets that were asked for, the latest first
 	sessions []*session
 }
 
@@ -294,6 +295,13 @@ func (v *workspace) ask(s *session) (b bill) {
 		}
 	}
 	s.told(shown[0])
+	var small []people
+	for _, set := range q.sets {
+		if n := set.count(); n > 0 && n <= limit && !slices.ContainsFunc(small, func(p people) bool { return slices.Equal(p, set) }) {
+			small = append(small, set)
+		}
+	}
+	v.hidden = append(small, v.hidden...)
 	var lost []people
 	for i, is := range shown {
 		if !is && q.sets[i].count() > limit {
@@ -341,6 +349,9 @@ func (v *workspace) ask(s *session) (b bill) {
 // participants, for somebody who does not know who is in which set.
 func (v *workspace) necessary(w *view, p predicate, set people) (is, proved bool) {
 	found, proved := w.small(set)
+	if found == nil && !proved {
+		found = v.span.union(set, v.hidden, limit)
+	}
 	if found == nil {
 		return false, proved
 	}
