@@ -24,6 +24,7 @@ type trials struct {
 	single, several choices
 	filter          filter
 	hits            []hit // in a part
+	matched         []int32
 	wanted          table // what another choice must be there, by hit
 	seen            map[uint64]bool
 	left            int // sums that may be looked at
@@ -220,7 +221,7 @@ func (t *trials) choices(from []int32, most int) bool {
 	if size == len(from) {
 		return t.all(c)
 	}
-	for z := fine / 2; z < whole; z++ {
+	for z := fine; z < whole; z++ {
 		if t.part(c, z) {
 			return true
 		}
@@ -350,28 +351,28 @@ func (t *trials) match(c *choices, h hit, other int32) bool {
 		!h.with && !c.lost[h.choice] && !c.lost[other] {
 		return false
 	}
-	of := slices.Clone(c.lines(h.choice))
+	of := append(t.matched[:0], c.lines(h.choice)...)
 	for _, k := range c.lines(other) {
 		if slices.Contains(of, k) {
 			return false
 		}
 		of = append(of, k)
 	}
+	t.matched = of
 	full := 0
-	for z, sum := range t.sum[:whole] {
+	for z := whole - 1; z >= 0; z-- {
 		var s uint64
 		for _, k := range of {
-			s += uint64(sum[k])
+			s += uint64(t.sum[z][k])
 		}
 		if h.with {
 			s += uint64(t.extra[z])
 		}
 		if t.b.modulus.of(s) != 0 {
-			full++
+			if full++; full > fewFronts {
+				return false
+			}
 		}
-	}
-	if full > fewFronts {
-		return false
 	}
 	var print uint64
 	for _, k := range of {
