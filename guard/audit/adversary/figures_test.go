@@ -59,6 +59,9 @@ func leakFigures(t *testing.T) {
 	figure("small_worlds_exposed", small.exposed, fmt.Sprintf("of_%d_worlds_of_8_to_60_participants", small.worlds), "0", small.exposed == 0)
 }
 
+// registered is how many participants All of Us has in its registered tier (CDR v8).
+const registered = 628_664
+
 // costFigures are what people lose who mean well.
 func costFigures(t *testing.T) {
 	sessions, questions := 5, 12
@@ -84,7 +87,12 @@ func costFigures(t *testing.T) {
 	over := float64(all.lost) / float64(max(all.lost-all.needless, 1))
 	figure("cells_lost_over_necessary", fmt.Sprintf("%.3f", over), fmt.Sprintf("x_of_%d_cells", all.lost-all.needless), "<=1.05", over <= 1.05)
 	clean := by[scenario{"12%", true, 1}]
-	rate("cells_lost_at_12%_complete", clean.lost, clean.above, fmt.Sprintf("of_%d_cells", clean.above), 6)
+	rate("cells_lost_at_12%_complete", clean.lost, clean.above, fmt.Sprintf("of_%d_cells;%.2f%%_by_their_table_alone", clean.above, percent(clean.alone, clean.above)), 6)
+	if long() {
+		c := scenario{"12%", true, 1}
+		b := c.run(newWorld(registered, 7), 0, sessions, questions, guard)
+		rate(fmt.Sprintf("cells_lost_at_12%%_complete_of_%d", registered), b.lost, b.above, fmt.Sprintf("of_%d_cells;%.2f%%_by_their_table_alone", b.above, percent(b.alone, b.above)), 6)
+	}
 	figure("sessions_exposed", all.exposed, fmt.Sprintf("of_%d_histories;%d_proved;%d_by_logic_alone", all.histories, all.proved, all.derived), "0", all.exposed == 0)
 	for c, b := range by {
 		name := c.rate

@@ -237,6 +237,7 @@ func (s *session) told(first bool) {
 type workspace struct {
 	w        *world
 	door     door
+	fresh    func() door // that has shown nothing
 	span     *span
 	facts    []fact
 	hidden   []people // small sets that were asked for, the latest first
@@ -248,6 +249,7 @@ type workspace struct {
 type bill struct {
 	questions, touched, touchedNeedlessly int
 	above, lost, needless                 int // numbers
+	alone                                 int // of the numbers: lost as well if nothing had been shown before
 	unproved                              int // of the needless: the search gave up
 	firsts, firstLost, firstSmall         int
 	exposed, proved, histories            int
@@ -263,6 +265,7 @@ func (b *bill) add(c bill) {
 	b.above += c.above
 	b.lost += c.lost
 	b.needless += c.needless
+	b.alone += c.alone
 	b.unproved += c.unproved
 	b.firsts += c.firsts
 	b.firstLost += c.firstLost
@@ -313,6 +316,10 @@ func (v *workspace) ask(s *session) (b bill) {
 		view = v.span.view(limit, lost...)
 	}
 	b.questions, b.firsts = 1, 1
+	var alone []bool
+	if len(lost) > 0 {
+		alone = v.fresh().ask(q)
+	}
 	for i, is := range shown {
 		n := q.sets[i].count()
 		if i == 0 && !is && n > limit {
@@ -329,6 +336,9 @@ func (v *workspace) ask(s *session) (b bill) {
 			continue
 		}
 		b.lost++
+		if !alone[i] {
+			b.alone++
+		}
 		necessary, proved := v.necessary(view, asked.cells[i], q.sets[i])
 		if !necessary {
 			b.needless++
@@ -455,7 +465,9 @@ type scenario struct {
 func (c scenario) run(w *world, seed uint64, sessions, questions int, open func(terms) door) (out bill) {
 	for i := 0; i < sessions; i += c.shared {
 		r := rand.New(rand.NewPCG(seed, uint64(i)))
-		v := &workspace{w: w, door: open(terms{participants: w.n, limit: limit, seed: r.Uint64()}), span: newSpan(w.n, r.Uint64())}
+		seeds := rand.New(rand.NewPCG(seed, uint64(i)+1<<32))
+		fresh := func() door { return open(terms{participants: w.n, limit: limit, seed: seeds.Uint64()}) }
+		v := &workspace{w: w, door: fresh(), fresh: fresh, span: newSpan(w.n, r.Uint64())}
 		for range c.shared {
 			v.sessions = append(v.sessions, newSession(w, r, c.rate, c.clean))
 		}
