@@ -431,11 +431,10 @@ func (s *sizing) result(d *ast.FuncDecl, parts int) int {
 	})
 }
 
-// maxConstraints is how many constraints may take each other's types in turn.
-const maxConstraints = 64
-
 // given is what f is, when the parameters of a function or of its receiver have so
-// many parts. A parameter whose constraint says what it is made of has as many as that.
+// many parts. A parameter whose constraint says what it is made of has as many as that:
+// the constraints take each other's types in turn, as often as there are parameters; what
+// is made of itself is not inferred.
 func (s *sizing) given(d *ast.FuncDecl, parts int, f func() int) int {
 	params := parameters(d.Type.TypeParams)
 	if d.Recv != nil && len(d.Recv.List) > 0 {
@@ -450,13 +449,10 @@ func (s *sizing) given(d *ast.FuncDecl, parts int, f func() int) int {
 	for _, p := range params {
 		s.params[p] = parts
 	}
-	for round, grown := 0, d.Type.TypeParams != nil; grown; round++ {
+	for round, grown := 0, d.Type.TypeParams != nil; grown && round <= len(params); round++ {
 		grown = false
 		for _, field := range d.Type.TypeParams.List {
 			w := s.core(field.Type)
-			if round == maxConstraints {
-				w = 1 << 30
-			}
 			for _, id := range field.Names {
 				if w > s.params[id.Name] {
 					s.params[id.Name], grown = w, true
