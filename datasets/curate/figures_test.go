@@ -33,7 +33,7 @@ func TestFigures(t *testing.T) {
 		t.Run("untimed", untimedFigures)
 		participants, times := 25_000, 2
 		if os.Getenv("LONG") != "" {
-			participants, times = 1_000_000, 1
+			participants, times = 1_000_000, 3
 			for _, tier := range []plan.Tier{plan.Registered, plan.Controlled} {
 				synthesizeFigure(t, tier, participants)
 			}
