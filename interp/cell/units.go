@@ -67,6 +67,12 @@ func (k *checking) unitsOf(f *ast.File) []*unit {
 	return out
 }
 
+// generic says whether u is a function with type parameters of its own.
+func (u *unit) generic() bool {
+	f, ok := u.decl.(*ast.FuncDecl)
+	return ok && f.Type.TypeParams != nil
+}
+
 func (k *checking) print(d ast.Decl) string {
 	var b bytes.Buffer
 	if err := printer.Fprint(&b, token.NewFileSet(), d); err != nil {
@@ -92,15 +98,16 @@ func receiver(x ast.Expr) string {
 	return ""
 }
 
-// invade includes what depends on the types and constants that the cell declares,
-// and the types that it gives methods.
+// invade includes what depends on the types, constants and generic functions that the
+// cell declares, and the types that it gives methods. A caller has instances of a
+// generic function of its own; it reaches any other function by its name.
 func (k *checking) invade() {
 	names := map[string]bool{}
 	for _, u := range k.own {
 		switch {
 		case u.recv != "" && !k.owns(u.recv):
 			names[u.recv] = true
-		case u.kind == token.TYPE || u.kind == token.CONST:
+		case u.kind == token.TYPE || u.kind == token.CONST || u.generic():
 			for _, name := range u.names {
 				names[name] = true
 			}
