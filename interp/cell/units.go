@@ -117,7 +117,8 @@ func (k *checking) invade() {
 	k.mend()
 }
 
-// mend includes the declarations that no longer compiled and may do so now.
+// mend includes the declarations that no longer compiled and may do so now, and those
+// that no longer compiled for want of them.
 func (k *checking) mend() {
 	names := map[string]bool{}
 	for _, u := range k.own {
@@ -128,16 +129,19 @@ func (k *checking) mend() {
 	for _, id := range k.tops {
 		names[id.Name] = true
 	}
-	types := map[string]bool{}
+	mended := map[string]bool{}
 	for _, u := range k.units {
 		if k.broken[u.names[0]] != "" && !k.replaced(u) && k.affected(u, names) {
 			k.included[u] = true
+			for _, name := range u.names {
+				mended[name] = true
+			}
 			if u.recv != "" {
-				types[u.recv] = true
+				mended[u.recv] = true
 			}
 		}
 	}
-	k.include(types)
+	k.include(mended)
 }
 
 // owns says whether the cell itself declares the name.
