@@ -199,6 +199,7 @@ func TestAccepted(t *testing.T) {
 		"", "\n\n", "// only a comment", "x := 1\n_ = x", "import \"math\"", "var unused int", "/* a */ x := 1 /* b */",
 		"x := `raw\nstring`", "type (\n\ta int\n\tb struct{ a }\n)", "func() {}()", "L: for { break L }", "const a, b = 1, \"x\"",
 		"package main\nfunc main() {}", "if true { return }\nfmt.Println(1)", "x, y := 1, 2; x, z := 3, y",
+		"const ()", "var ()", "type ()", "import ()", "package main\nvar ()\nfunc main() {}",
 	} {
 		if _, err := notebook(t).Compile(1, text); err != nil {
 			t.Errorf("%q: %v", text, err)

@@ -55,7 +55,9 @@ func (k *checking) unitsOf(f *ast.File) []*unit {
 						u.names = append(u.names, id.Name)
 					}
 				}
-				out = append(out, u)
+				if len(u.names) > 0 {
+					out = append(out, u)
+				}
 			}
 		}
 	}
