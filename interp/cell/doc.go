@@ -16,7 +16,9 @@
 //
 // A declaration replaces the one of its name for every earlier cell: what depends
 // on it is checked again with it and runs as of then, or says why it cannot until it
-// can again. Types that are declared again unchanged keep their values.
+// can again. Types that are declared again unchanged keep their values. A value in a
+// variable that was made of a generic function or of a generic type's method (f[int], a
+// literal that calls one, a method value) stays as it was made.
 //
 // Compile refuses, all mistakes at once and in the cell's own coordinates, what Go
 // refuses, an import that is not allowed, a string that names no table or field,
