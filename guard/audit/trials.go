@@ -24,7 +24,7 @@ type trials struct {
 	single, several choices
 	filter          filter
 	hits            []hit // in a part
-	matched         []int32
+	matched         []int32 // the lines of a hit and of what goes with it
 	wanted          table // what another choice must be there, by hit
 	seen            map[uint64]bool
 	left            int // sums that may be looked at
@@ -62,8 +62,7 @@ const (
 	lightFronts = 13
 )
 
-// heavyParts is in how many parts lines of many participants are looked up, and those of
-// near lines.
+// heavyParts is in how many parts lines of many participants are looked up.
 const heavyParts = 3
 
 // exposes says whether a small set would be in the span with a new line. around is the
