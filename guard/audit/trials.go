@@ -23,9 +23,9 @@ type trials struct {
 
 	single, several choices
 	filter          filter
-	hits            []hit // in a part
+	hits            []hit   // in a part
 	matched         []int32 // the lines of a hit and of what goes with it
-	wanted          table // what another choice must be there, by hit
+	wanted          table   // what another choice must be there, by hit
 	seen            map[uint64]bool
 	left            int // sums that may be looked at
 }
