@@ -1,9 +1,11 @@
-"""Measures the kernel weir and ipykernel side by side, in turns.
+"""Measures the kernels weir, ipykernel and scripted side by side, in turns.
 
 usage: compare.py [ROUNDS]
 
-Prints one JSON object: for each measure a list for weir and one for ipykernel, in
-seconds, for memory in bytes. JUPYTER_PATH must lead to the kernelspec of weir.
+The kernel scripted speaks the protocol as weir does and has no cells to run: what it
+takes is what the client and the wire take. Prints one JSON object: for each measure a
+list for each kernel, in seconds, for memory in bytes. JUPYTER_PATH must lead to the
+kernelspecs of weir and scripted.
 """
 
 import json
@@ -19,6 +21,7 @@ LINES = 10_000
 CELLS = {
     "weir": {"sum": "1+1", "lines": 'for i := range %d { fmt.Println("line", i) }' % LINES},
     "python3": {"sum": "1+1", "lines": 'for i in range(%d): print("line", i)' % LINES},
+    "scripted": {"sum": "result 2", "lines": "flood %d" % LINES},
 }
 
 
@@ -96,7 +99,7 @@ class Kernel:
         self.km.shutdown_kernel()
 
 
-times = {measure: {"weir": [], "python3": []} for measure in ("start", "info", "sum", "lines", "memory")}
+times = {measure: {name: [] for name in CELLS} for measure in ("start", "info", "sum", "lines", "memory")}
 expected = "".join(f"line {i}\n" for i in range(LINES))
 for _ in range(ROUNDS):
     kernels = [Kernel(name) for name in CELLS]
