@@ -26,7 +26,19 @@ func (k *checking) check() {
 	}
 	slices.SortFunc(k.again, func(a, b *ast.File) int { return int(a.Package - b.Package) })
 	k.insertLive()
-	k.info = &types.Info{
+	k.info = NewInfo()
+	conf := types.Config{Importer: k.importer, GoVersion: goVersion, Error: k.typeError, Sizes: types.SizesFor("gc", "amd64")}
+	defer func() {
+		if r := recover(); r != nil && r != tooManyMistakes {
+			panic(r)
+		}
+	}()
+	types.NewChecker(&conf, k.fset, k.pkg, k.info).Files(k.files(true))
+}
+
+// NewInfo is an Info that holds all that go/ssa wants to know.
+func NewInfo() *types.Info {
+	return &types.Info{
 		Types:        map[ast.Expr]types.TypeAndValue{},
 		Defs:         map[*ast.Ident]types.Object{},
 		Uses:         map[*ast.Ident]types.Object{},
@@ -36,13 +48,6 @@ func (k *checking) check() {
 		Scopes:       map[ast.Node]*types.Scope{},
 		FileVersions: map[*ast.File]string{},
 	}
-	conf := types.Config{Importer: k.importer, GoVersion: goVersion, Error: k.typeError, Sizes: types.SizesFor("gc", "amd64")}
-	defer func() {
-		if r := recover(); r != nil && r != tooManyMistakes {
-			panic(r)
-		}
-	}()
-	types.NewChecker(&conf, k.fset, k.pkg, k.info).Files(k.files(true))
 }
 
 // maxMistakes is how many bytes of mistakes end a check: each may write out large types.

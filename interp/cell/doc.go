@@ -16,9 +16,11 @@
 //
 // A declaration replaces the one of its name for every earlier cell: what depends
 // on it is checked again with it and runs as of then, or says why it cannot until it
-// can again. Types that are declared again unchanged keep their values. A value in a
-// variable that was made of a generic function or of a generic type's method (f[int], a
-// literal that calls one, a method value) stays as it was made.
+// can again. Types that are declared again unchanged keep their values. A value that
+// holds a function, an instance of a generic one or a method runs the new one, too. If
+// that has another type, or is not for the type arguments, the value stays as it was
+// and a note says so when it is called; a call through an interface is an error then.
+// A function literal, and what it captured, is what it was when it was evaluated.
 //
 // Compile refuses, all mistakes at once and in the cell's own coordinates, what Go
 // refuses, an import that is not allowed, a string that names no table or field,

@@ -54,16 +54,7 @@ func (im *importer) generic(path string) (*types.Package, error) {
 	if err != nil {
 		return nil, err
 	}
-	src := &Source{Info: &types.Info{
-		Types:        map[ast.Expr]types.TypeAndValue{},
-		Defs:         map[*ast.Ident]types.Object{},
-		Uses:         map[*ast.Ident]types.Object{},
-		Implicits:    map[ast.Node]types.Object{},
-		Selections:   map[*ast.SelectorExpr]*types.Selection{},
-		Instances:    map[*ast.Ident]types.Instance{},
-		Scopes:       map[ast.Node]*types.Scope{},
-		FileVersions: map[*ast.File]string{},
-	}}
+	src := &Source{Info: NewInfo()}
 	for _, file := range archive.Files {
 		f, err := parser.ParseFile(im.fset, path+"/"+file.Name, file.Data, parser.ParseComments|parser.SkipObjectResolution)
 		if err != nil {

@@ -101,8 +101,8 @@ func receiver(x ast.Expr) string {
 }
 
 // invade includes what depends on the types, constants and generic functions that the
-// cell declares, and the types that it gives methods. A caller has instances of a
-// generic function of its own; it reaches any other function by its name.
+// cell declares, and the types that it gives methods. A caller may yet come to make
+// instances of a generic function; it reaches any other function by its name.
 func (k *checking) invade() {
 	names := map[string]bool{}
 	for _, u := range k.own {

@@ -1,6 +1,7 @@
 package exec
 
 import (
+	"fmt"
 	"go/token"
 	"go/types"
 	"reflect"
@@ -161,14 +162,6 @@ func (c *compiler) static(s *slot, args []ssa.Value, results setResult, at token
 	}
 }
 
-// ready is the slot's code, compiled when it is first called.
-func (s *slot) ready(x *Executor) *code {
-	if s.code == nil {
-		s.code = x.compile(s.fn)
-	}
-	return s.code
-}
-
 // dynamic compiles a call of a function value.
 func (c *compiler) dynamic(common *ssa.CallCommon, results setResult, at token.Pos) func(*frame) {
 	x, f, list := c.x, c.ref(common.Value), c.passes(common.Args)
@@ -250,7 +243,7 @@ func (c *compiler) invoke(in *ssa.Call, results setResult) func(*frame) {
 			results(fr, m)
 			return
 		}
-		f := find(b.t)
+		f := find(fr, b.t)
 		to := m.push(f.slot.ready(x))
 		var next [3]int
 		to.param(&next, b.t.bank, b.v)
@@ -269,14 +262,20 @@ func (fr *frame) param(next *[3]int, b bank, a any) {
 	next[b]++
 }
 
-// finder finds an interface's method for a dynamic type, and remembers the last.
-func (c *compiler) finder(common *ssa.CallCommon) func(*rtype) *Func {
+// finder finds an interface's method for a dynamic type, and remembers the last. A
+// method that is declared again with another type is no longer the interface's.
+func (c *compiler) finder(common *ssa.CallCommon) func(*frame, *rtype) *Func {
 	var last *rtype
 	var typ types.Type
 	var f *Func
-	return func(t *rtype) *Func {
+	return func(fr *frame, t *rtype) *Func {
 		if t != last || t.typ != typ {
-			last, typ, f = t, t.typ, c.x.method(t, common.Method)
+			m := common.Method
+			found := c.x.method(t, m)
+			if found == nil || c.x.key(found.slot.fn.Signature) != c.x.key(m.Signature()) {
+				fr.throw(common.Pos(), plainError(fmt.Sprintf("the method %s of %s is declared again: it is no longer the %s of the interface", m.Name(), source(t.typ), source(m.Signature()))))
+			}
+			last, typ, f = t, t.typ, found
 		}
 		return f
 	}
@@ -319,7 +318,7 @@ func (c *compiler) prepare(common *ssa.CallCommon, at token.Pos) func(*frame) pr
 				fr.nilDeref(at)
 			}
 			if b, ok := a.(box); ok {
-				return prepared{slot: find(b.t).slot, args: append([]any{b.v}, args(fr)...)}
+				return prepared{slot: find(fr, b.t).slot, args: append([]any{b.v}, args(fr)...)}
 			}
 			return prepared{host: c.x.hostMethod(a, common.Method), args: args(fr)}
 		}

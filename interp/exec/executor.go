@@ -73,27 +73,42 @@ func interpreted(p *types.Package) bool { return p.Path() == "main" || cell.From
 
 // Load makes a program's declarations exist and compiles what it can call. An
 // error is a *Refusal; the executor is as before then.
-func (x *Executor) Load(p *cell.Program) (err error) {
+func (x *Executor) Load(p *cell.Program) error {
+	var pkg *ssa.Package
+	var done map[*slot]*code
+	err := x.attempt(p, func() {
+		for obj, v := range p.Versions {
+			x.versions[obj] = v
+		}
+		x.imports(p.Package)
+		if p.Vars != nil && p.Vars.Scope().Len() > 0 {
+			x.loading.vars = x.create(p.Vars, nil, nil)
+		}
+		pkg = x.create(p.Package, p.Files, p.Info)
+		x.loading.pkg = pkg
+		pkg.Build()
+		x.compileAll(pkg)
+		done = x.loading.code
+	})
+	if err == nil {
+		x.renewOthers(p, pkg, done)
+	}
+	return err
+}
+
+// attempt installs what load compiles, if nothing is refused.
+func (x *Executor) attempt(p *cell.Program, load func()) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			x.forgetTypes()
-			x.letGo(p)
+			x.letGo()
 			err = refusal(r)
 		}
 	}()
-	x.loading = loading{variables: map[string]variable{}}
-	for obj, v := range p.Versions {
-		x.versions[obj] = v
-	}
-	x.imports(p.Package)
-	if p.Vars != nil && p.Vars.Scope().Len() > 0 {
-		x.loading.vars = x.create(p.Vars, nil, nil)
-	}
-	x.loading.pkg = x.create(p.Package, p.Files, p.Info)
-	x.loading.pkg.Build()
-	x.compileAll(x.loading.pkg)
-	x.install(p)
-	x.letGo(p)
+	x.loading = loading{entry: p.Entry, variables: map[string]variable{}, named: map[string]*slot{}, code: map[*slot]*code{}}
+	load()
+	x.install()
+	x.letGo()
 	return nil
 }
 
@@ -101,7 +116,10 @@ func (x *Executor) Load(p *cell.Program) (err error) {
 type loading struct {
 	pkg, vars *ssa.Package
 	variables map[string]variable // that it declares, or declares again with another type
+	entry     string              // what runs it, once
 	functions []*ssa.Function     // that were compiled for it
+	code      map[*slot]*code     // of them
+	named     map[string]*slot    // of those that have a name across cells
 	types     []string            // keys of those that it made
 }
 
@@ -116,10 +134,9 @@ func (x *Executor) forgetTypes() {
 
 // letGo frees what was needed to compile the program only. Compiled code holds what
 // it needs; declared functions are found by their names from now on.
-func (x *Executor) letGo(p *cell.Program) {
+func (x *Executor) letGo() {
 	for _, fn := range x.loading.functions {
-		once := fn.Name() == p.Entry || fn.Name() == "init" && p.Main
-		if fn.Parent() != nil || x.slotName(fn) != "" && !once {
+		if fn.Parent() != nil || x.slotName(fn) != "" {
 			delete(x.slots, fn)
 		}
 		if fn.Pkg == x.loading.pkg {
@@ -190,52 +207,10 @@ func (x *Executor) compileAll(pkg *ssa.Package) {
 	}
 }
 
-func (x *Executor) compileTree(fn *ssa.Function) {
-	s := x.slot(fn)
-	if s.code != nil || len(fn.Blocks) == 0 {
-		return
-	}
-	s.code = x.compile(fn)
-	x.loading.functions = append(x.loading.functions, fn)
-	for _, b := range fn.Blocks {
-		for _, in := range b.Instrs {
-			for _, op := range in.Operands(nil) {
-				if f, ok := (*op).(*ssa.Function); ok && !x.elsewhere(f) {
-					x.compileTree(f)
-				}
-			}
-		}
-	}
-}
-
 // elsewhere says whether a function is not run from SSA form.
 func (x *Executor) elsewhere(fn *ssa.Function) bool {
 	obj, ok := fn.Object().(*types.Func)
 	return x.special(fn) != nil || x.genericSpecial(fn) || ok && obj != nil && hosted(obj) && len(fn.Blocks) == 0
-}
-
-// install makes the program's functions the ones that callers reach.
-func (x *Executor) install(p *cell.Program) {
-	for _, fn := range x.loading.functions {
-		name := x.slotName(fn)
-		if name == "" || fn.Pkg != x.loading.pkg || fn.Name() == p.Entry {
-			continue
-		}
-		s := x.slots[fn]
-		if old := x.named[name]; old != nil {
-			old.fn, old.code = s.fn, s.code
-			s = old
-		}
-		x.named[name] = s
-	}
-	for name, v := range x.loading.variables {
-		x.storage[name] = v
-	}
-	for _, m := range x.loading.pkg.Members {
-		if t, ok := m.(*ssa.Type); ok {
-			x.refresh(t.Type())
-		}
-	}
 }
 
 // refresh makes boxes of a type find the methods that were declared last.
@@ -265,38 +240,6 @@ func (x *Executor) renew(n *types.Named) {
 		r := x.rtype(t)
 		r.typ, r.methods = t, nil
 	}
-}
-
-// slotName names a declared function across cells, or is "" for a function that
-// only its own code reaches.
-func (x *Executor) slotName(fn *ssa.Function) string {
-	obj, ok := fn.Object().(*types.Func)
-	if !ok || obj == nil || fn.Synthetic != "" || fn.Parent() != nil || fn.TypeParams().Len() > 0 || len(fn.TypeArgs()) > 0 {
-		return ""
-	}
-	if recv := obj.Signature().Recv(); recv != nil {
-		return x.key(recv.Type()) + "." + obj.Name()
-	}
-	if fn.Name() == "init" || fn.Pkg == nil || fn.Pkg.Pkg.Path() != "main" {
-		return ""
-	}
-	return obj.Name() + " " + x.key(obj.Signature())
-}
-
-// slot is the slot of a function: for a declared one of an earlier program, that of
-// its name.
-func (x *Executor) slot(fn *ssa.Function) *slot {
-	if s := x.slots[fn]; s != nil {
-		return s
-	}
-	if fn.Pkg != x.loading.pkg {
-		if s := x.named[x.slotName(fn)]; s != nil {
-			return s
-		}
-	}
-	s := &slot{fn: fn}
-	x.slots[fn] = s
-	return s
 }
 
 // funcValue is a declared function as a value.

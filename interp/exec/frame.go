@@ -34,13 +34,6 @@ type reg struct {
 	i    int
 }
 
-// slot holds the code of a function: a redefinition replaces it for every caller.
-type slot struct {
-	fn   *ssa.Function
-	code *code
-	host *hostFunc // of the library's functions
-}
-
 // Func is a function value: compiled code and what it captured, or a host function.
 type Func struct {
 	slot *slot

@@ -240,10 +240,14 @@ type assertError string
 func (e assertError) Error() string { return string(e) }
 func (e assertError) RuntimeError() {}
 
-// method finds what a dynamic type does for a method of an interface.
+// method finds what a dynamic type does for a method of an interface; nil if it has
+// none of the name any more.
 func (x *Executor) method(t *rtype, m *types.Func) *Func {
 	if f := t.methods[m.Id()]; f != nil {
 		return f
+	}
+	if x.prog.MethodSets.MethodSet(t.typ).Lookup(m.Pkg(), m.Name()) == nil {
+		return nil
 	}
 	fn := x.prog.LookupMethod(t.typ, m.Pkg(), m.Name())
 	f := &Func{slot: x.slot(fn)}
