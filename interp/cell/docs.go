@@ -8,6 +8,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"slices"
 	"strings"
 	"sync"
 
@@ -68,16 +69,16 @@ func noteDocs(out map[string]string, path string, f *ast.File) {
 	}
 }
 
-// docAbove is the comment on the lines above a line of a cell.
-func docAbove(source string, line int) string {
-	lines := strings.Split(source, "\n")
+// docAbove is the comment on the lines above the line of a number, from 1.
+func docAbove(lines []string, line int) string {
 	var out []string
 	for i := line - 2; i >= 0 && i < len(lines); i-- {
 		text, ok := strings.CutPrefix(strings.TrimSpace(lines[i]), "//")
 		if !ok {
 			break
 		}
-		out = append([]string{strings.TrimPrefix(text, " ")}, out...)
+		out = append(out, strings.TrimPrefix(text, " "))
 	}
+	slices.Reverse(out)
 	return strings.Join(out, "\n")
 }

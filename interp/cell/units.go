@@ -8,6 +8,7 @@ import (
 	"go/token"
 	"go/types"
 	"slices"
+	"strings"
 )
 
 // unit is a declaration that can be checked again: when what it depends on is
@@ -61,10 +62,11 @@ func (k *checking) unitsOf(f *ast.File) []*unit {
 			}
 		}
 	}
+	lines := strings.Split(k.errs.Source, "\n")
 	for _, u := range out {
 		u.text = k.print(u.decl)
 		_, line, _ := k.Position(u.decl.Pos())
-		u.doc = docAbove(k.errs.Source, line)
+		u.doc = docAbove(lines, line)
 	}
 	return out
 }
