@@ -413,6 +413,7 @@ func (c *compiler) moves(from, to *ssa.BasicBlock, succ int) func(*frame) {
 	var list []func(*frame)
 	var targets []reg
 	var sources []ssa.Value
+	conflict, written := false, map[reg]bool{}
 	for _, in := range to.Instrs {
 		phi, ok := in.(*ssa.Phi)
 		if !ok {
@@ -422,15 +423,12 @@ func (c *compiler) moves(from, to *ssa.BasicBlock, succ int) func(*frame) {
 		if v == ssa.Value(phi) {
 			continue
 		}
-		targets, sources = append(targets, c.reg(phi)), append(sources, v)
-	}
-	conflict := false
-	for i, t := range targets {
-		for j, s := range sources {
-			if r, ok := c.regs[s]; ok && j > i && r == t {
-				conflict = true
-			}
+		t := c.reg(phi)
+		if r, ok := c.regs[v]; ok && written[r] {
+			conflict = true
 		}
+		written[t] = true
+		targets, sources = append(targets, t), append(sources, v)
 	}
 	if !conflict {
 		for i, t := range targets {
