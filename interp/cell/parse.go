@@ -95,6 +95,9 @@ func (k *checking) parse(text []byte) {
 		}
 		k.tops = definitions(k.main.Body.List)
 	}
+	if k.branches(); k.failed() {
+		return
+	}
 	k.addImports()
 	k.own = k.unitsOf(k.decls)
 	k.invade()
