@@ -25,10 +25,10 @@ import (
 // The bound is often too high. It may be too low by what types of the library hold,
 // which does not grow.
 const (
-	maxParts = 100_000  // of the large types of a cell together
-	large    = 100      // parts from which they are counted: the text pays for small ones
-	library  = 20       // parts that a type of the library may have
-	maxConst = 16 << 20 // bytes of a constant string
+	maxParts = 100_000 // of the large types of a cell together
+	large    = 100     // parts from which they are counted: the text pays for small ones
+	library  = 20      // parts that a type of the library may have
+	maxConst = 4 << 20 // bytes of the constant strings of a cell together
 
 	// maxFunctions bounds what is checked together: who calls whom is worked out
 	// (initOrder) in a time that grows with the third power.
@@ -49,6 +49,7 @@ type sizing struct {
 	texts    map[string]int      // bytes of constant strings
 	values   map[string]ast.Expr // of constants of package level
 	spent    int
+	bytes    int // of constant strings that are written out
 }
 
 // form is the parts of what is generic: base, and times the parts of an argument.
@@ -131,7 +132,7 @@ func (s *sizing) parts(n ast.Node, held bool) int {
 		return s.given(n, 1, func() int { return s.parts(n.Type, false) })
 	case *ast.GenDecl:
 		if n.Tok == token.CONST {
-			eachConstant(n, func(id *ast.Ident, x ast.Expr) { s.texts[id.Name] = s.tooLong(id.Pos(), s.length(x)) })
+			eachConstant(n, func(id *ast.Ident, x ast.Expr) { s.texts[id.Name] = s.spell(id.Pos(), s.length(x)) })
 		}
 	case *ast.TypeSpec:
 		return s.typeSpec(n)
@@ -620,7 +621,7 @@ func (s *sizing) binary(b *ast.BinaryExpr) int {
 			w = max(w, p)
 		}
 	}
-	s.tooLong(b.OpPos, bytes)
+	s.spell(b.OpPos, bytes)
 	return w
 }
 
@@ -641,10 +642,11 @@ func eachConstant(g *ast.GenDecl, f func(*ast.Ident, ast.Expr)) {
 	}
 }
 
-func (s *sizing) tooLong(at token.Pos, bytes int) int {
-	if bytes > maxConst && !s.oversized {
+// spell counts the bytes of a constant string, which it returns.
+func (s *sizing) spell(at token.Pos, bytes int) int {
+	if s.bytes = bounded(s.bytes + bytes); s.bytes > maxConst && !s.oversized {
 		s.oversized = true
-		s.report(at, "this constant string has %d bytes; the limit is %d: use a variable", bytes, maxConst)
+		s.report(at, "the constant strings of this cell have more than %d bytes; use variables", maxConst)
 	}
 	return bytes
 }
@@ -673,7 +675,7 @@ func (s *sizing) length(x ast.Expr) int {
 				eachConstant(u.decl.(*ast.GenDecl), func(id *ast.Ident, x ast.Expr) { s.values[id.Name] = x })
 			}
 			s.texts[x.Name] = 0 // a cycle ends here
-			s.texts[x.Name] = s.tooLong(x.Pos(), s.length(s.values[x.Name]))
+			s.texts[x.Name] = s.spell(x.Pos(), s.length(s.values[x.Name]))
 			return s.texts[x.Name]
 		}
 		if g := s.live[x.Name]; g != nil {
