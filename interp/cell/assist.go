@@ -84,9 +84,11 @@ func (c *Compiler) probe(text string, start, end int) (*checking, *ast.Ident) {
 		if k.body != nil && k.main == nil {
 			continue
 		}
-		if k.own == nil { // a program with mistakes
-			k.own = k.unitsOf(k.decls)
-			k.size()
+		if k.own == nil && !k.oversized { // a program with mistakes
+			if k.branches(); !k.oversized {
+				k.own = k.unitsOf(k.decls)
+				k.size()
+			}
 		}
 		if k.oversized {
 			continue

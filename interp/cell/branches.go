@@ -43,7 +43,8 @@ func (b *branching) function(f ast.Node) {
 			b.depth--
 			return true
 		}
-		if b.depth == maxDepth && !b.failed() {
+		if b.depth == maxDepth && !b.oversized {
+			b.oversized = true
 			b.report(n.Pos(), "this nests deeper than %d: use variables for parts of it, or a switch for else if", maxDepth)
 		}
 		if l, ok := n.(*ast.FuncLit); ok && n != f {
@@ -74,7 +75,8 @@ func (b *branching) function(f ast.Node) {
 		return true
 	})
 	b.spent = bounded(b.spent + bounded(branches*bounded(branches+variableCost*variables)))
-	if b.spent > maxBranches*maxBranches && !b.failed() {
+	if b.spent > maxBranches*maxBranches && !b.oversized {
+		b.oversized = true
 		at := f.Pos()
 		if f == ast.Node(b.main) && len(b.main.Body.List) > 0 {
 			at = b.main.Body.List[0].Pos()

@@ -34,7 +34,7 @@ type checking struct {
 	faults     map[*unit]string  // of this round
 	sizes      map[*unit]int     // parts of the types of what is declared or checked again
 	mistakes   int               // bytes of them that the check has found
-	oversized  bool              // its types, or constants, must not be checked
+	oversized  bool              // its syntax, types or constants must not be checked
 	flows      map[*unit][]argument
 	unexported bool        // a literal gives fields of an earlier cell without their names
 	again      []*ast.File // of what is included

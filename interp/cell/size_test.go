@@ -81,6 +81,8 @@ var attacks = map[string]struct{ text, want string }{
 	"strings of others":  {"const (\nc0 = \"abcdefgh\"\n" + chain("", "c%[1]d = string(c%[2]d) + (c%[2]d)\nd%[1]d = c9 + c1", 40) + ")\nlen(d40)", "constant string"},
 	"strings together":   {chain(`const c0 = "abcdefgh"`, "const c%[1]d = c%[2]d + c%[2]d", 17) + chain("\nx := 0", "x = len(c17 + `%[1]d`)", 200), "constant string"},
 	"strings apart":      {chain(`const c0 = "abcdefgh"`, "const c%[1]d = c%[2]d + c%[2]d", 17) + chain("\nconst d0 = 1", "const d%[1]d = c17 + `%[2]d`", 200), "constant string"},
+	"conditions":         {"func f(x int) bool { return x < 0" + strings.Repeat(" || x > 1", 90_000) + "}\n", "nests deeper"},
+	"cases":              {"x := 1\nswitch x {\n" + chain("case -1:", "case %[1]d: x = %[2]d", 20_000) + "\n}\n", "too many branches"},
 	"functions":          {functions(2000), "declares 2000 functions"},
 	"mistakes":           {"type t struct{" + strings.Repeat("a, ", 3000) + "b int }\nvar x struct{" + strings.Repeat("a struct{}; ", 3000) + "t }\n" + strings.Repeat("x.none()\n", 20000), "x.none undefined"},
 	"strings backwards":  {chain(`const c40 = "abcdefgh"`, "const c%[2]d = c%[1]d + c%[1]d", 40) + "\nlen(c0)", "constant string"},
