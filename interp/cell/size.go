@@ -318,34 +318,30 @@ func (s *sizing) form(d *ast.TypeSpec) form {
 	return f
 }
 
-// formOf is parts as a function of those of all the parameters.
-func (s *sizing) formOf(params []string, parts func() int) form {
-	old := s.params
-	defer func() { s.params = old }()
-	at := func(each int) int {
-		s.params = maps.Clone(old)
-		for _, p := range params {
-			s.params[p] = each
-		}
-		return parts()
-	}
-	base := at(0)
-	return form{base, at(1) - base}
-}
-
-// together is parts as a function of those of all the parameters together, which is
-// what the type whose parameters they are has at least.
-func (s *sizing) together(params []string, parts func() int) form {
+// with is what parts returns while each of the parameters has so many.
+func (s *sizing) with(params []string, each int, parts func() int) int {
 	old := s.params
 	defer func() { s.params = old }()
 	s.params = maps.Clone(old)
 	for _, p := range params {
-		s.params[p] = 0
+		s.params[p] = each
 	}
-	var f form
+	return parts()
+}
+
+// formOf is parts as a function of those of all the parameters.
+func (s *sizing) formOf(params []string, parts func() int) form {
+	base := s.with(params, 0, parts)
+	return form{base, s.with(params, 1, parts) - base}
+}
+
+// together is parts as a function of those of all the parameters together, which is
+// what the type whose parameters they are has at least.
+func (s *sizing) together(params []string, parts func() int) (f form) {
+	f.base = s.with(params, 0, parts)
 	for _, p := range params {
-		one := s.formOf([]string{p}, parts)
-		f = form{one.base, max(f.times, one.times)}
+		one := s.with(params, 0, func() int { return s.with([]string{p}, 1, parts) })
+		f.times = max(f.times, one-f.base)
 	}
 	return f
 }
@@ -444,24 +440,20 @@ func (s *sizing) given(d *ast.FuncDecl, parts int, f func() int) int {
 	if len(params) == 0 {
 		return f()
 	}
-	old := s.params
-	defer func() { s.params = old }()
-	s.params = maps.Clone(old)
-	for _, p := range params {
-		s.params[p] = parts
-	}
-	for round, grown := 0, d.Type.TypeParams != nil; grown && round <= len(params); round++ {
-		grown = false
-		for _, field := range d.Type.TypeParams.List {
-			w := s.core(field.Type)
-			for _, id := range field.Names {
-				if w > s.params[id.Name] {
-					s.params[id.Name], grown = w, true
+	return s.with(params, parts, func() int {
+		for round, grown := 0, d.Type.TypeParams != nil; grown && round <= len(params); round++ {
+			grown = false
+			for _, field := range d.Type.TypeParams.List {
+				w := s.core(field.Type)
+				for _, id := range field.Names {
+					if w > s.params[id.Name] {
+						s.params[id.Name], grown = w, true
+					}
 				}
 			}
 		}
-	}
-	return f()
+		return f()
+	})
 }
 
 // core is the parts of the types that a constraint names, or 0.
@@ -510,13 +502,7 @@ func (s *sizing) coreOf(whole, x ast.Expr, args []ast.Expr) int {
 		return known
 	}
 	s.cores[key] = 0 // what is made of itself ends here
-	old := s.params
-	defer func() { s.params = old }()
-	s.params = maps.Clone(old)
-	for _, p := range parameters(d.TypeParams) {
-		s.params[p] = w
-	}
-	s.cores[key] = s.core(d.Type)
+	s.cores[key] = s.with(parameters(d.TypeParams), w, func() int { return s.core(d.Type) })
 	return s.cores[key]
 }
 

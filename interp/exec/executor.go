@@ -117,8 +117,7 @@ type loading struct {
 	pkg, vars *ssa.Package
 	variables map[string]variable // that it declares, or declares again with another type
 	entry     string              // what runs it, once
-	functions []*ssa.Function     // that were compiled for it
-	code      map[*slot]*code     // of them
+	code      map[*slot]*code     // of functions that were compiled for it
 	named     map[string]*slot    // of those that have a name across cells
 	types     []string            // keys of those that it made
 }
@@ -135,7 +134,8 @@ func (x *Executor) forgetTypes() {
 // letGo frees what was needed to compile the program only. Compiled code holds what
 // it needs; declared functions are found by their names from now on.
 func (x *Executor) letGo() {
-	for _, fn := range x.loading.functions {
+	for _, c := range x.loading.code {
+		fn := c.fn
 		if fn.Parent() != nil || x.slotName(fn) != "" {
 			delete(x.slots, fn)
 		}

@@ -107,7 +107,6 @@ func (x *Executor) compileTree(fn *ssa.Function) {
 		return
 	}
 	x.loading.code[s] = x.compile(fn)
-	x.loading.functions = append(x.loading.functions, fn)
 	for _, b := range fn.Blocks {
 		for _, in := range b.Instrs {
 			for _, op := range in.Operands(nil) {
