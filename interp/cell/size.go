@@ -37,17 +37,18 @@ const (
 
 type sizing struct {
 	*checking
-	units    map[string]*unit    // that declare a name of package level
-	forms    map[string]form     // of declared types
-	cores    map[instance]int    // of constraints
-	selected map[string]form     // of generic types: fields f, methods f. and what they return f(), elements []
-	embedded int                 // how often larger than a generic type what it embeds may be
-	widest   int                 // parts of the largest type that a declaration mentions
-	params   map[string]int      // parts of the type parameters in scope
-	top      map[string]int      // parts of the types of what the cell's statements define
-	local    map[string]int      // the same of the function that is being read
-	texts    map[string]int      // bytes of constant strings
-	values   map[string]ast.Expr // of constants of package level
+	units    map[string]*unit       // that declare a name of package level
+	forms    map[string]form        // of declared types
+	cores    map[instance]int       // of constraints
+	selected map[string]form        // of generic types: fields f, methods f. and what they return f(), elements []
+	embedded int                    // how often larger than a generic type what it embeds may be
+	widest   int                    // parts of the largest type that a declaration mentions
+	params   map[string]int         // parts of the type parameters in scope
+	within   map[*ast.FuncDecl]bool // whose results are being read
+	top      map[string]int         // parts of the types of what the cell's statements define
+	local    map[string]int         // the same of the function that is being read
+	texts    map[string]int         // bytes of constant strings
+	values   map[string]ast.Expr    // of constants of package level
 	spent    int
 	bytes    int // of constant strings that are written out
 }
@@ -64,7 +65,7 @@ func bounded(n int) int { return min(n, 1<<30) }
 func (k *checking) size() {
 	s := &sizing{
 		checking: k, units: map[string]*unit{}, forms: map[string]form{}, cores: map[instance]int{}, selected: map[string]form{}, embedded: 1, widest: library,
-		params: map[string]int{}, top: map[string]int{}, texts: map[string]int{}, values: map[string]ast.Expr{},
+		params: map[string]int{}, within: map[*ast.FuncDecl]bool{}, top: map[string]int{}, texts: map[string]int{}, values: map[string]ast.Expr{},
 	}
 	checked := slices.Concat(k.own, slices.SortedFunc(maps.Keys(k.included), func(a, b *unit) int { return int(a.decl.Pos() - b.decl.Pos()) }))
 	for _, u := range slices.Concat(k.units, checked) {
@@ -417,8 +418,14 @@ func (s *sizing) call(c *ast.CallExpr) int {
 	return w
 }
 
-// result is the parts of what a generic function returns, or of its largest parameter.
+// result is the parts of what a generic function returns, or of its largest parameter. One
+// that names itself where a type is wanted, which is a mistake, has none.
 func (s *sizing) result(d *ast.FuncDecl, parts int) int {
+	if s.within[d] {
+		return 1
+	}
+	s.within[d] = true
+	defer delete(s.within, d)
 	return s.given(d, parts, func() int {
 		w := s.fields(d.Type.Results, false, false)
 		for _, p := range parameters(d.Type.TypeParams) {

@@ -85,6 +85,7 @@ var attacks = map[string]struct{ text, want string }{
 	"cases":              {"x := 1\nswitch x {\n" + chain("case -1:", "case %[1]d: x = %[2]d", 20_000) + "\n}\n", "too many branches"},
 	"functions":          {functions(2000), "declares 2000 functions"},
 	"mistakes":           {"type t struct{" + strings.Repeat("a, ", 3000) + "b int }\nvar x struct{" + strings.Repeat("a struct{}; ", 3000) + "t }\n" + strings.Repeat("x.none()\n", 20000), "x.none undefined"},
+	"functions as types": {"func a[T any](x T) *b[T] { return nil }\nfunc b[T any](x T) *a[T] { return nil }\na(1)", "is not a type"},
 	"strings backwards":  {chain(`const c40 = "abcdefgh"`, "const c%[2]d = c%[1]d + c%[1]d", 40) + "\nlen(c0)", "constant string"},
 	"local strings":      {"func f() int {\n" + chain(`const c0 = "abcdefgh"`, "const c%[1]d = c%[2]d + c%[2]d", 40) + "\nreturn len(c40)\n}", "constant string"},
 }
