@@ -72,7 +72,7 @@ func TestSessions(t *testing.T) {
 		sessions, questions = 5, 20
 	}
 	var all bill
-	for i, c := range []scenario{{"12%", true, 1}, {"2%", false, 1}, {"0.3%", false, 1}, {"2%", false, 2}} {
+	for i, c := range []scenario{{"12%", true, 1, true}, {"2%", false, 1, true}, {"0.3%", false, 1, true}, {"2%", false, 2, true}} {
 		b := c.run(theWorld(), uint64(i), sessions, questions, guard)
 		all.add(b)
 		b.leak = ""

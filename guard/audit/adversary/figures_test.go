@@ -70,7 +70,10 @@ func costFigures(t *testing.T) {
 	}
 	by := map[scenario]bill{}
 	var all bill
-	for i, c := range []scenario{{"12%", true, 1}, {"12%", false, 1}, {"2%", false, 1}, {"0.3%", false, 1}, {"2%", true, 1}, {"2%", false, 5}} {
+	for i, c := range []scenario{
+		{"12%", true, 1, false}, {"12%", false, 1, false}, {"2%", false, 1, false}, {"0.3%", false, 1, false},
+		{"2%", true, 1, false}, {"2%", false, 5, false}, {"12%", true, 1, true}, {"2%", false, 1, true},
+	} {
 		by[c] = c.run(theWorld(), uint64(i), sessions, questions, guard)
 		all.add(by[c])
 		t.Logf("%+v: %+v", c, by[c])
@@ -86,10 +89,10 @@ func costFigures(t *testing.T) {
 	rate("first_number_lost", all.firstLost, all.firsts, of, 5)
 	over := float64(all.lost) / float64(max(all.lost-all.needless, 1))
 	figure("cells_lost_over_necessary", fmt.Sprintf("%.3f", over), fmt.Sprintf("x_of_%d_cells", all.lost-all.needless), "<=1.05", over <= 1.05)
-	clean := by[scenario{"12%", true, 1}]
+	clean := by[scenario{"12%", true, 1, false}]
 	rate("cells_lost_at_12%_complete", clean.lost, clean.above, fmt.Sprintf("of_%d_cells;%.2f%%_by_their_table_alone", clean.above, percent(clean.alone, clean.above)), 6)
 	if long() {
-		c := scenario{"12%", true, 1}
+		c := scenario{"12%", true, 1, false}
 		b := c.run(newWorld(registered, 7), 0, sessions, questions, guard)
 		rate(fmt.Sprintf("cells_lost_at_12%%_complete_of_%d", registered), b.lost, b.above, fmt.Sprintf("of_%d_cells;%.2f%%_by_their_table_alone", b.above, percent(b.alone, b.above)), 6)
 	}
@@ -101,6 +104,9 @@ func costFigures(t *testing.T) {
 		}
 		if c.shared > 1 {
 			name += fmt.Sprintf("_%d_to_a_workspace", c.shared)
+		}
+		if c.totals {
+			name += "_every_table_with_totals"
 		}
 		figure("cells_lost/"+name, fmt.Sprintf("%.2f", percent(b.lost, b.above)), fmt.Sprintf("%%;%.1f%%_of_questions_touched;%.1f%%_first_lost;%.1f%%_first_of_few",
 			percent(b.touched, b.questions), percent(b.firstLost, b.firsts), percent(b.firstSmall, b.firsts)), "", true)

@@ -26,7 +26,7 @@ func TestRaid(t *testing.T) {
 // TestSessionControls: the simulator convicts a door that shows too much, and one that
 // shows too little.
 func TestSessionControls(t *testing.T) {
-	c := scenario{"2%", false, 1}
+	c := scenario{"2%", false, 1, true}
 	if b := c.run(theWorld(), 9, 2, 8, func(t terms) door { return thresholdOnly{t} }); b.exposed == 0 {
 		t.Errorf("behind a threshold alone nobody is exposed: %+v", b)
 	}

@@ -13,6 +13,7 @@ type session struct {
 	w      *world
 	r      *rand.Rand
 	clean  bool // missing values are excluded before anything is counted
+	totals bool // every table has all its totals
 	rate   string
 	cohort predicate
 	before []predicate // cohorts
@@ -21,9 +22,10 @@ type session struct {
 
 // asked is a question as a researcher puts it: the first cell is its first number.
 type asked struct {
-	kind  string
-	cells []predicate
-	sum   string
+	kind   string
+	cells  []predicate
+	sum    string
+	groups bool // the first cell is a group like others, no total
 }
 
 // keys are what tables are made by: bands or codes.
@@ -51,8 +53,8 @@ func (w *world) cells(key string) (out []clause) {
 	return out
 }
 
-func newSession(w *world, r *rand.Rand, rate string, clean bool) *session {
-	s := &session{w: w, r: r, clean: clean, rate: rate}
+func newSession(w *world, r *rand.Rand, c scenario) *session {
+	s := &session{w: w, r: r, clean: c.clean, totals: c.totals, rate: c.rate}
 	s.begin()
 	return s
 }
@@ -83,11 +85,11 @@ func (s *session) next() asked {
 
 func (s *session) choose() asked {
 	if len(s.asked) == 0 {
-		return asked{"total", []predicate{s.cohort}, ""}
+		return asked{kind: "total", cells: []predicate{s.cohort}}
 	}
 	switch x := s.r.IntN(100); {
 	case x < 10:
-		return asked{"total", []predicate{s.cohort}, ""}
+		return asked{kind: "total", cells: []predicate{s.cohort}}
 	case x < 28:
 		return s.table(1)
 	case x < 41:
@@ -108,7 +110,7 @@ func (s *session) choose() asked {
 		return s.asked[s.r.IntN(len(s.asked))]
 	default:
 		s.begin()
-		return asked{"total", []predicate{s.cohort}, ""}
+		return asked{kind: "total", cells: []predicate{s.cohort}}
 	}
 }
 
@@ -120,10 +122,14 @@ func (s *session) some(n int) []string {
 	return out
 }
 
-// table is a cross-tabulation with its margins: the total first, then each key, each
-// pair, and the cells.
+// table is participants by keys. Half of those by two keys are cross-tabulations, which
+// have totals, and to a quarter of those by three totals are added: the total first, then
+// each key, each pair, and the cells.
 func (s *session) table(n int) asked {
-	chosen := s.some(n)
+	chosen, kind := s.some(n), "table of "+string(rune('0'+n))
+	if with := n > 1 && s.r.IntN(2*n-2) == 0; !with && !s.totals {
+		return asked{kind: kind, cells: s.crossed(chosen), groups: true}
+	}
 	cells := []predicate{s.cohort}
 	for size := 1; size <= n; size++ {
 		for m := range 1 << n {
@@ -138,7 +144,7 @@ func (s *session) table(n int) asked {
 			}
 		}
 	}
-	return asked{"table of " + string(rune('0'+n)), cells, ""}
+	return asked{kind: kind, cells: cells}
 }
 
 func (s *session) crossed(by []string) []predicate {
@@ -172,7 +178,7 @@ func (s *session) narrow(p predicate) {
 
 func (s *session) refinement() asked {
 	s.narrow(s.cohort.where(s.aspect()))
-	return asked{"refinement", []predicate{s.cohort}, ""}
+	return asked{kind: "refinement", cells: []predicate{s.cohort}}
 }
 
 // exclusion leaves out a comorbidity, or those whose value is missing.
@@ -182,7 +188,7 @@ func (s *session) exclusion() asked {
 		c = s.w.known([]string{"bmi", "income", "smoking", "insurance"}[s.r.IntN(4)])
 	}
 	s.narrow(s.cohort.where(c))
-	return asked{"exclusion", []predicate{s.cohort}, ""}
+	return asked{kind: "exclusion", cells: []predicate{s.cohort}}
 }
 
 // attrition is a flowchart: the numbers that each step leaves.
@@ -198,17 +204,17 @@ func (s *session) attrition() asked {
 		cells = append(cells, p)
 	}
 	s.narrow(p)
-	return asked{"attrition", cells, ""}
+	return asked{kind: "attrition", cells: cells}
 }
 
 // complement is those of the earlier cohort who are not in this one.
 func (s *session) complement() asked {
 	if len(s.before) == 0 {
-		return asked{"complement", []predicate{s.cohort[:1].complement()[:1].and(everyone)}, ""}
+		return asked{kind: "complement", cells: []predicate{s.cohort[:1].complement()[:1].and(everyone)}}
 	}
 	old := s.before[len(s.before)-1]
 	c := s.cohort[0][len(s.cohort[0])-1]
-	return asked{"complement", []predicate{old.where(c.negated())}, ""}
+	return asked{kind: "complement", cells: []predicate{old.where(c.negated())}}
 }
 
 // mean is of a measurement, over those who have it, in all and by a key.
@@ -220,7 +226,7 @@ func (s *session) mean() asked {
 			cells = append(cells, s.cohort.where(s.w.known(v), c))
 		}
 	}
-	return asked{"mean", cells, v}
+	return asked{kind: "mean", cells: cells, sum: v}
 }
 
 // told is what the researcher makes of the answer.
@@ -297,7 +303,7 @@ func (v *workspace) ask(s *session) (b bill) {
 			v.span.add(q.sets[i])
 		}
 	}
-	s.told(shown[0])
+	s.told(shown[0] || asked.groups)
 	var small []people
 	for _, set := range q.sets {
 		if n := set.count(); n > 0 && n <= limit && !slices.ContainsFunc(small, func(p people) bool { return slices.Equal(p, set) }) {
@@ -457,7 +463,8 @@ func uses(p predicate, only []int) bool {
 type scenario struct {
 	rate   string // of the condition
 	clean  bool
-	shared int // sessions to a workspace
+	shared int  // sessions to a workspace
+	totals bool // every table has all its totals
 }
 
 // run plays sessions of some questions, the sessions of a workspace in turn, and asks
@@ -469,7 +476,7 @@ func (c scenario) run(w *world, seed uint64, sessions, questions int, open func(
 		fresh := func() door { return open(terms{participants: w.n, limit: limit, seed: seeds.Uint64()}) }
 		v := &workspace{w: w, door: fresh(), fresh: fresh, span: newSpan(w.n, r.Uint64())}
 		for range c.shared {
-			v.sessions = append(v.sessions, newSession(w, r, c.rate, c.clean))
+			v.sessions = append(v.sessions, newSession(w, r, c))
 		}
 		for range questions {
 			for _, s := range v.sessions {
