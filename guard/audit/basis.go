@@ -15,10 +15,11 @@ import (
 type basis struct {
 	sketcher
 	modulus
-	seed uint64
+	participants int
+	seed         uint64
 
 	facts    []*Set
-	pivots   []int32    // by row
+	pivots   roster     // by row
 	of       [][]uint32 // by fact, by row: the combination of the facts that the row is
 	sketches []sketch   // by row
 
@@ -26,6 +27,8 @@ type basis struct {
 	front   [fronts][]uint32 // by part of a coarse sketch, by line
 	at      [fronts][]int    // the parts of a sketch that make up one
 
+	pool   *pool
+	places []int32  // for who of the pool is in a set
 	sums   []uint64 // for adding up
 	trials *trials
 	aims   aims
@@ -67,8 +70,9 @@ type point struct {
 	lines []uint32 // by pending line, its value there
 }
 
-func newBasis(k sketcher, t *targets, seed uint64) *basis {
+func newBasis(k sketcher, t *targets, participants int, seed uint64) *basis {
 	b := &basis{sketcher: k, aims: newAims(t), modulus: modulusOf(mixed(seed)), seed: mixed(seed + 1)}
+	b.grow(participants)
 	r := rand.New(rand.NewPCG(seed, 2))
 	parts := r.Perm(k.parts)
 	for z := range b.at {
@@ -84,6 +88,11 @@ func newBasis(k sketcher, t *targets, seed uint64) *basis {
 		}
 	}
 	return b
+}
+
+func (b *basis) grow(participants int) {
+	b.participants = participants
+	b.pool, b.pivots = newPool(participants, b.seed), newRoster(participants, b.pivots.of)
 }
 
 func cut(parts *[]int, n int) (out []int) {
@@ -104,14 +113,8 @@ func (b *basis) coarsened(s sketch, z int) uint32 {
 func (b *basis) rest(q *Set, sk weighed) *rest {
 	out := &rest{set: q, sketch: sk.modulo(b.modulus)}
 	sums := b.scratch(len(out.sketch))
-	for i, p := range b.pivots {
-		if q.Has(p) {
-			out.in = append(out.in, int32(i))
-			for k, x := range b.sketches[i] {
-				sums[k] += uint64(x)
-			}
-		}
-	}
+	out.in = b.pivots.within(q, nil)
+	total(sums, b.sketches, out.in)
 	for k, x := range sums {
 		out.sketch[k] = b.plus(out.sketch[k], b.negative(b.modulus.of(x)))
 	}
@@ -124,10 +127,10 @@ func (b *basis) rest(q *Set, sk weighed) *rest {
 
 // pivotOf is the pivot of a line, and sketchOf its sketch when it was made.
 func (b *basis) pivotOf(i int) int32 {
-	if n := len(b.pivots); i >= n {
+	if n := len(b.pivots.of); i >= n {
 		return b.pending[i-n].pivot
 	}
-	return b.pivots[i]
+	return b.pivots.of[i]
 }
 
 func (b *basis) sketchOf(i int) sketch {
@@ -168,8 +171,8 @@ func (b *basis) value(r *rest, at *point) uint32 {
 
 // point looks at a participant.
 func (b *basis) point(p int32) *point {
-	out := &point{pivot: p, rows: make([]uint32, len(b.pivots))}
-	sums := b.scratch(len(b.pivots))
+	out := &point{pivot: p, rows: make([]uint32, len(b.pivots.of))}
+	sums := b.scratch(len(b.pivots.of))
 	total(sums, b.of, b.containing(p))
 	for i, x := range sums {
 		out.rows[i] = b.modulus.of(x)
@@ -182,6 +185,9 @@ func (b *basis) point(p int32) *point {
 
 // containing is the settled facts that a participant is in.
 func (b *basis) containing(p int32) []int32 {
+	if k, is := b.pool.place(p); is {
+		return b.pool.containing(k, len(b.of))
+	}
 	var out []int32
 	for j, f := range b.facts[:len(b.of)] {
 		if f.Has(p) {
@@ -203,8 +209,9 @@ func (b *basis) lost(at *point) []uint32 {
 }
 
 // How many participants are drawn for a pivot: for one who has their history in common
-// with many, and at last.
+// with many, and at last. And how many of a set must be in the pool to draw from those.
 const (
+	enough     = 8
 	alikeTries = 12
 	pivotTries = 400
 )
@@ -214,13 +221,22 @@ const (
 // has been shown and from the set alone.
 func (b *basis) pivot(r *rest, print uint64, c *classes, whatever bool) *point {
 	random := rand.New(rand.NewPCG(b.seed^print, uint64(len(b.facts))))
-	tried := []int32{r.set.pick(random.IntN)}
+	b.pool.follow(b.facts)
+	pooled := b.pool.within(r.set, b.places[:0])
+	b.places = pooled
+	pick := func() int32 {
+		if len(pooled) < enough {
+			return r.set.pick(random.IntN)
+		}
+		return b.pool.of[pooled[random.IntN(len(pooled))]]
+	}
+	tried := []int32{pick()}
 	for range alikeTries {
-		if p := r.set.pick(random.IntN); c.size(p) > c.size(tried[0]) {
+		if p := pick(); c.size(p) > c.size(tried[0]) {
 			tried[0] = p
 		}
 	}
-	tried = append(tried, r.set.pick(random.IntN), int32(random.IntN(r.set.of)))
+	tried = append(tried, pick(), b.pool.of[random.IntN(len(b.pool.of))])
 	for _, p := range append(tried, b.single(b.modulus, r.sketch, random)...) {
 		if at := b.point(p); b.value(r, at) != 0 {
 			return at
@@ -349,6 +365,7 @@ func (b *basis) undo() {
 	b.facts = b.facts[:len(b.facts)-1]
 	b.pending = b.pending[:last]
 	b.aims.forget(len(b.facts), l.pivot)
+	b.pool.forget(len(b.facts))
 }
 
 // settle makes the pending lines rows.
@@ -356,17 +373,19 @@ func (b *basis) settle() {
 	if len(b.pending) == 0 {
 		return
 	}
-	n, rows := len(b.facts), len(b.pivots)
+	n, rows := len(b.facts), len(b.pivots.of)
 	of := b.asFacts()
 	lost := make([][]uint32, len(b.pending))
+	pivots := b.pivots.of
 	for w, l := range b.pending {
 		lost[w] = l.lost
-		b.pivots = append(b.pivots, l.pivot)
+		pivots = append(pivots, l.pivot)
 	}
+	b.pivots = newRoster(b.participants, pivots)
 	b.of = append(b.of, make([][]uint32, n-len(b.of))...)
 	each(n, func(j int) {
-		column := slices.Grow(b.of[j], len(b.pivots)-len(b.of[j]))
-		column = column[:len(b.pivots)]
+		column := slices.Grow(b.of[j], len(b.pivots.of)-len(b.of[j]))
+		column = column[:len(b.pivots.of)]
 		if len(b.of[j]) == 0 {
 			clear(column)
 		}

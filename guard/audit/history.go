@@ -58,6 +58,7 @@ type History struct {
 	spaces  map[string]*space // by variable; counts under ""
 	targets *targets
 	now     []int32        // the targets that the question asks for
+	late    bool           // it is looked later for what is close to the sets
 	settled sync.WaitGroup // of what the last question left to do
 	stats   Stats
 }
@@ -163,18 +164,22 @@ func (h *History) AskContext(ctx context.Context, q *Question, progress func(don
 	sketches := make([]weighed, len(q.Sets))
 	each(len(q.Sets), func(i int) { sketches[i] = h.sketch.of(q.Sets[i]) })
 	out.Facts = h.aim(q)
-	for n, i := range largestFirst(q) {
-		if ctx.Err() != nil {
-			break
-		}
-		if progress != nil {
-			progress(n, len(q.Numbers))
-		}
-		out.Why[i] = Elsewhere
-		if !q.Numbers[i].Hidden {
-			out.Why[i] = h.give(q, &q.Numbers[i], sketches)
-		}
-		out.Shown[i] = out.Why[i] == Free
+	done := 0
+	for some := range slices.Chunk(largestFirst(q), atOnce) {
+		h.decide(some, out, func(k int) Reason {
+			switch n := &q.Numbers[some[k]]; {
+			case ctx.Err() != nil:
+				return Budget
+			case n.Hidden:
+				return Elsewhere
+			default:
+				if progress != nil {
+					progress(done+k, len(q.Numbers))
+				}
+				return h.give(q, n, sketches)
+			}
+		})
+		done += len(some)
 	}
 	out.Facts = append(out.Facts, h.facts()...)
 	h.stats.Decide = time.Since(start)
@@ -214,6 +219,9 @@ func (h *History) Grow(participants int) {
 	h.sketch.draw(participants)
 	for _, s := range h.spaces {
 		s.classes.grow(participants)
+		for _, b := range s.bases {
+			b.grow(participants)
+		}
 	}
 }
 
@@ -249,6 +257,44 @@ func largestFirst(q *Question) []int {
 	return order
 }
 
+// atOnce is how many numbers are decided before it is looked for what is close to them.
+const atOnce = 16
+
+// decide decides some numbers. What takes the most time, to look for sets that have several
+// pivots close to a new one, is done for all of them at the end; where that finds any, they
+// are decided again, one by one.
+func (h *History) decide(some []int, out *Answer, give func(k int) Reason) {
+	before := map[string]int{}
+	for variable, s := range h.spaces {
+		s.shorten()
+		before[variable] = s.mark()
+	}
+	h.late = len(some) > 1
+	for {
+		for k, i := range some {
+			out.Why[i] = give(k)
+			out.Shown[i] = out.Why[i] == Free
+		}
+		if !h.late || !h.crowded(before) {
+			return
+		}
+		h.late = false
+		for variable, s := range h.spaces {
+			s.undo(before[variable])
+		}
+	}
+}
+
+// crowded looks in all spaces for what is close to the sets that have been shown since.
+func (h *History) crowded(before map[string]int) bool {
+	for variable, s := range h.spaces {
+		if s.crowded(s.fresh[before[variable]:]) {
+			return true
+		}
+	}
+	return false
+}
+
 // give decides one number: all that it gives away is shown, or nothing.
 func (h *History) give(q *Question, n *Given, sketches []weighed) Reason {
 	over := n.Over
@@ -256,8 +302,6 @@ func (h *History) give(q *Question, n *Given, sketches []weighed) Reason {
 		over = n.Sets
 	}
 	counts, sums := h.space(""), h.space(n.Sum)
-	counts.shorten()
-	sums.shorten()
 	before, beforeSums := counts.mark(), sums.mark()
 	why := Free
 	for _, i := range n.Sets {

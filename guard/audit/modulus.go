@@ -102,7 +102,7 @@ func (m modulus) subtract(a, f []uint32, v [][]uint32) {
 }
 
 // total adds up vectors at the places of, into sums.
-func total(sums []uint64, v [][]uint32, of []int32) {
+func total[V ~[]uint32](sums []uint64, v []V, of []int32) {
 	clear(sums)
 	for len(of) >= 4 { // four fit into 32 bits
 		a, b, c, d := v[of[0]][:len(sums)], v[of[1]][:len(sums)], v[of[2]][:len(sums)], v[of[3]][:len(sums)]

@@ -24,7 +24,7 @@ func newSpace(h *History, variable string) *space {
 	name := fnv.New64a()
 	name.Write([]byte(variable))
 	for i := range s.bases {
-		s.bases[i] = newBasis(h.sketch, h.targets, mixed(h.options.Seed^name.Sum64())+uint64(i)<<32)
+		s.bases[i] = newBasis(h.sketch, h.targets, h.options.Participants, mixed(h.options.Seed^name.Sum64())+uint64(i)<<32)
 	}
 	return s
 }
@@ -48,7 +48,10 @@ func (s *space) show(q *Set, sk weighed) Reason {
 	s.classes.count(q)
 	defer s.classes.forget()
 	print := sk.print()
-	around := s.around(q)
+	var around []*Set
+	if !s.h.late {
+		around = s.around(q)
+	}
 	s.each(func(i int, b *basis) { s.try(b, &tries[i], around, print) })
 	for _, t := range tries {
 		if t.why != Free {
@@ -114,13 +117,30 @@ func (s *space) try(b *basis, t *trial, around []*Set, print uint64) {
 		return
 	}
 	t.line = b.become(t.rest, at)
-	found, decided := b.exposes(t.line, around, s.h.now, s.classes, s.h.limit())
+	found, decided := b.exposes(t.line, s.h.now, s.classes, s.h.limit())
+	if !found && !s.h.late {
+		found = b.trials.near(around)
+		decided = b.trials.left > 0
+	}
 	switch {
 	case found:
 		t.why = Derivable
 	case !decided:
 		t.why = Budget
 	}
+}
+
+// crowded says whether a small set with several pivots close to some sets, which have been
+// shown, is in the span, or may be.
+func (s *space) crowded(sets []*Set) bool {
+	if len(sets) == 0 {
+		return false
+	}
+	around := make([][]*Set, len(sets))
+	each(len(sets), func(i int) { around[i] = s.around(sets[i]) })
+	var found [bases]bool
+	s.each(func(i int, b *basis) { found[i] = b.crowded(around, s.classes, s.h.limit()) })
+	return slices.Contains(found[:], true)
 }
 
 // each calls f for each basis, beside each other where there is much to do.
@@ -270,8 +290,8 @@ func (c *classes) count(q *Set) {
 // sizeWith is how many have a participant's history and are, as they, in the set that
 // is counted, or are not.
 func (c *classes) sizeWith(q *Set, p int32) int {
-	if c.gone() {
-		return 1
+	if c.gone() || q.Len() == 0 {
+		return int(c.size(p))
 	}
 	k := c.of[p]
 	if q.Has(p) {

@@ -40,7 +40,7 @@ func (h *History) Save(w io.Writer) error {
 		out.signed(s.classes.sizes...)
 		out.signed(s.classes.of...)
 		for _, b := range s.bases {
-			out.signed(b.pivots...)
+			out.signed(b.pivots.of...)
 			for _, column := range b.of {
 				out.put(column...)
 			}
@@ -142,7 +142,13 @@ func (h *History) loadSpace(in *reader, facts []Fact) error {
 	}
 	for _, b := range s.bases {
 		b.facts = slices.Clone(sets)
-		b.pivots = in.signed(n)
+		pivots := in.signed(n)
+		for _, p := range pivots {
+			if p < 0 || int(p) >= h.options.Participants {
+				return errState
+			}
+		}
+		b.pivots = newRoster(h.options.Participants, pivots)
 		for range n {
 			b.of = append(b.of, in.some(n))
 		}

@@ -1,6 +1,9 @@
 package audit
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+)
 
 // trials is the search for a set of limit participants or fewer that a new line
 // brings into the span. Such a set is the sum of the lines at whose pivots it is, and
@@ -65,10 +68,42 @@ const (
 // heavyParts is in how many parts lines of many participants are looked up.
 const heavyParts = 3
 
-// exposes says whether a small set would be in the span with a new line. around is the
-// sets that were shown and hold the new one, the smallest first; now the targets that are
-// asked for.
-func (b *basis) exposes(l *line, around []*Set, now []int32, c *classes, limit int) (found, decided bool) {
+// exposes says whether a small set would be in the span with a new line, of those that need
+// not be looked for close to it; now is the targets that are asked for.
+func (b *basis) exposes(l *line, now []int32, c *classes, limit int) (found, decided bool) {
+	t := b.begin(l, c, limit)
+	for k := range t.order {
+		if t.alone(int32(k)) {
+			return true, true
+		}
+	}
+	return t.pairs() || t.targets(now), t.left > 0
+}
+
+// crowded says whether a small set is in the span, or may be, that has several pivots close
+// to a set of which it is told what is around it.
+func (b *basis) crowded(around [][]*Set, c *classes, limit int) bool {
+	n := len(b.facts)
+	nothing := &line{rest: rest{set: &Set{of: b.participants}}, point: point{pivot: -1}, lost: make([]uint32, n), sketch: make(sketch, 2*b.parts)}
+	t := b.begin(nothing, c, limit)
+	for k := range t.lost {
+		t.lost[k] = true
+	}
+	done := map[string]bool{}
+	for _, sets := range around {
+		near := t.around(sets)
+		if key := fmt.Sprint(near); !done[key] {
+			done[key] = true
+			if t.choices(near, mostChoices) {
+				return true
+			}
+		}
+	}
+	return t.anywhere() || t.left <= 0
+}
+
+// begin begins the search for what a new line brings.
+func (b *basis) begin(l *line, c *classes, limit int) *trials {
 	t := b.trials
 	if t == nil {
 		t = &trials{b: b, seen: map[uint64]bool{}}
@@ -77,12 +112,7 @@ func (b *basis) exposes(l *line, around []*Set, now []int32, c *classes, limit i
 	t.next, t.limit, t.left = l, limit, mostSums
 	clear(t.seen)
 	t.suspect(c)
-	for k := range t.order {
-		if t.alone(int32(k)) {
-			return true, true
-		}
-	}
-	return t.pairs() || t.targets(now) || t.near(around), t.left > 0
+	return t
 }
 
 // suspect collects the lines whose pivot may be in a small set: no more than limit
@@ -172,15 +202,20 @@ func (t *trials) pairs() bool {
 	return false
 }
 
-// near tries choices of lines whose pivots lie close to the new set: in the largest of the
-// sets around it of which all choices of two lines can be made, and of the lines of fewest
-// participants of all.
+// near tries choices of lines whose pivots lie close to the new set, and of the lines of
+// fewest participants of all. around is the sets that were shown and hold the new one, the
+// smallest first.
 func (t *trials) near(around []*Set) bool {
+	return t.choices(t.around(around), mostChoices) || t.anywhere()
+}
+
+// around is the lines whose pivots are in the largest of some sets of which all choices of
+// two lines can be made; none where that can be done of all lines.
+func (t *trials) around(sets []*Set) (near []int32) {
 	if len(t.order) <= mostLines {
-		return t.choices(t.order, mostChoices)
+		return nil
 	}
-	var near []int32
-	for _, f := range around {
+	for _, f := range sets {
 		var in []int32
 		for _, k := range t.order {
 			if f.Has(t.b.pivotOf(int(t.of[k]))) {
@@ -194,11 +229,16 @@ func (t *trials) near(around []*Set) bool {
 			near = in
 		}
 	}
+	return near
+}
+
+// anywhere tries choices of the lines of fewest participants.
+func (t *trials) anywhere() bool {
 	most := fewChoices
-	if dense(len(t.order), t.limit, t.next.set.of) {
+	if len(t.order) <= mostLines || dense(len(t.order), t.limit, t.next.set.of) {
 		most = mostChoices
 	}
-	return t.choices(near, mostChoices) || t.choices(t.order, most)
+	return t.choices(t.order, most)
 }
 
 // mostLines is of how many lines all choices of two can be made.
@@ -236,7 +276,7 @@ func (t *trials) all(c *choices) bool {
 		for _, k := range c.lines(i) {
 			of = append(of, t.of[k])
 		}
-		if c.lost[i] && t.isolates(false, of) || t.isolates(true, of) {
+		if c.lost[i] && t.isolates(false, of) || t.next.pivot >= 0 && t.isolates(true, of) {
 			return true
 		}
 	}
