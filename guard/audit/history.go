@@ -258,7 +258,7 @@ func largestFirst(q *Question) []int {
 }
 
 // atOnce is how many numbers are decided before it is looked for what is close to them.
-const atOnce = 16
+const atOnce = 32
 
 // decide decides some numbers. What takes the most time, to look for sets that have several
 // pivots close to a new one, is done for all of them at the end; where that finds any, they

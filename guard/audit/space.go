@@ -58,6 +58,9 @@ func (s *space) show(q *Set, sk weighed) Reason {
 			return t.why
 		}
 	}
+	if !s.h.late && s.inside([]*Set{q}, [][]*Set{around}) {
+		return Derivable
+	}
 	s.accept(&tries)
 	return Free
 }
@@ -139,8 +142,12 @@ func (s *space) crowded(sets []*Set) bool {
 	around := make([][]*Set, len(sets))
 	each(len(sets), func(i int) { around[i] = s.around(sets[i]) })
 	var found [bases]bool
+	var inside bool
+	var wg sync.WaitGroup
+	wg.Go(func() { inside = s.inside(sets, around) })
 	s.each(func(i int, b *basis) { found[i] = b.crowded(around, s.classes, s.h.limit()) })
-	return slices.Contains(found[:], true)
+	wg.Wait()
+	return inside || slices.Contains(found[:], true)
 }
 
 // each calls f for each basis, beside each other where there is much to do.
