@@ -209,10 +209,12 @@ func (b *basis) lost(at *point) []uint32 {
 }
 
 // How many participants are drawn for a pivot: for one who has their history in common
-// with many, and at last. And how many of a set must be in the pool to draw from those.
+// with many, of the pool, and at last. And how many of a set must be in the pool to draw
+// from those.
 const (
-	enough     = 8
+	enough     = 3
 	alikeTries = 12
+	poolTries  = 1000
 	pivotTries = 400
 )
 
@@ -224,19 +226,16 @@ func (b *basis) pivot(r *rest, print uint64, c *classes, whatever bool) *point {
 	b.pool.follow(b.facts)
 	pooled := b.pool.within(r.set, b.places[:0])
 	b.places = pooled
-	pick := func() int32 {
-		if len(pooled) < enough {
-			return r.set.pick(random.IntN)
-		}
-		return b.pool.of[pooled[random.IntN(len(pooled))]]
-	}
-	tried := []int32{pick()}
-	for range alikeTries {
-		if p := pick(); c.size(p) > c.size(tried[0]) {
-			tried[0] = p
+	var tried []int32
+	if len(pooled) >= enough {
+		pick := func() int32 { return b.pool.of[pooled[random.IntN(len(pooled))]] }
+		tried = []int32{pick(), pick()}
+		for range alikeTries {
+			if p := pick(); c.size(p) > c.size(tried[0]) {
+				tried[0] = p
+			}
 		}
 	}
-	tried = append(tried, pick(), b.pool.of[random.IntN(len(b.pool.of))])
 	for _, p := range append(tried, b.single(b.modulus, r.sketch, random)...) {
 		if at := b.point(p); b.value(r, at) != 0 {
 			return at
@@ -245,8 +244,8 @@ func (b *basis) pivot(r *rest, print uint64, c *classes, whatever bool) *point {
 	return b.search(r, random, whatever)
 }
 
-// search looks for a pivot in the set and in what is subtracted from it, and then,
-// where that is not too much work, among all. It draws from participants before
+// search looks for a pivot in the pool, in the set and in what is subtracted from it, and
+// then, where that is not too much work, among all. It draws from participants before
 // it draws from sets: a pivot that is in a small set may be in one that must not follow.
 func (b *basis) search(r *rest, random *rand.Rand, whatever bool) *point {
 	of := b.combination(r)
@@ -256,6 +255,19 @@ func (b *basis) search(r *rest, random *rand.Rand, whatever bool) *point {
 		if x != 0 {
 			facts = append(facts, j)
 			sets = append(sets, b.facts[j])
+		}
+	}
+	for range poolTries {
+		k := random.IntN(len(b.pool.of))
+		var sum uint64
+		for _, j := range facts {
+			sum += uint64(of[j]) * b.pool.bit(k, j)
+		}
+		if r.set.Has(b.pool.of[k]) {
+			sum++
+		}
+		if b.modulus.of(sum) != 0 {
+			return b.point(b.pool.of[k])
 		}
 	}
 	all := 0
@@ -341,15 +353,24 @@ func (b *basis) become(r *rest, at *point) *line {
 
 // accept adds a line to the span.
 func (b *basis) accept(l *line) {
-	for z := range b.front {
-		x := b.coarsened(l.sketch, z)
-		if x != 0 {
-			b.subtract(b.front[z], []uint32{x}, [][]uint32{l.lost})
-		}
-		b.front[z] = append(b.front[z], x)
-	}
 	b.facts = append(b.facts, l.set)
 	b.pending = append(b.pending, l)
+}
+
+// advance brings the coarse sketches up to the last line.
+func (b *basis) advance() {
+	fresh := b.pending[len(b.front[whole])-len(b.pivots.of):]
+	if len(fresh) == 0 {
+		return
+	}
+	times, lost := make([]uint32, len(fresh)), make([][]uint32, len(fresh))
+	for z := range b.front {
+		for w, l := range fresh {
+			times[w], lost[w] = b.coarsened(l.sketch, z), l.lost
+		}
+		b.front[z] = append(b.front[z], times...)
+		b.subtract(b.front[z], times, lost)
+	}
 }
 
 // undo forgets the last pending line.
@@ -357,6 +378,9 @@ func (b *basis) undo() {
 	last := len(b.pending) - 1
 	l := b.pending[last]
 	for z := range b.front {
+		if len(b.front[z]) < len(b.facts) {
+			break
+		}
 		b.front[z] = b.front[z][:len(b.front[z])-1]
 		if x := b.coarsened(l.sketch, z); x != 0 {
 			b.subtract(b.front[z], []uint32{b.negative(x)}, [][]uint32{l.lost})
@@ -373,6 +397,7 @@ func (b *basis) settle() {
 	if len(b.pending) == 0 {
 		return
 	}
+	b.advance()
 	n, rows := len(b.facts), len(b.pivots.of)
 	of := b.asFacts()
 	lost := make([][]uint32, len(b.pending))

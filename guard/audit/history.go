@@ -58,7 +58,6 @@ type History struct {
 	spaces  map[string]*space // by variable; counts under ""
 	targets *targets
 	now     []int32        // the targets that the question asks for
-	late    bool           // it is looked later for what is close to the sets
 	settled sync.WaitGroup // of what the last question left to do
 	stats   Stats
 }
@@ -165,21 +164,22 @@ func (h *History) AskContext(ctx context.Context, q *Question, progress func(don
 	each(len(q.Sets), func(i int) { sketches[i] = h.sketch.of(q.Sets[i]) })
 	out.Facts = h.aim(q)
 	done := 0
+	decided := func(n int) {
+		if done += n; progress != nil {
+			progress(done, len(q.Numbers))
+		}
+	}
 	for some := range slices.Chunk(largestFirst(q), atOnce) {
-		h.decide(some, out, func(k int) Reason {
-			switch n := &q.Numbers[some[k]]; {
+		h.decide(some, out, decided, func(i int) Reason {
+			switch n := &q.Numbers[i]; {
 			case ctx.Err() != nil:
 				return Budget
 			case n.Hidden:
 				return Elsewhere
 			default:
-				if progress != nil {
-					progress(done+k, len(q.Numbers))
-				}
 				return h.give(q, n, sketches)
 			}
 		})
-		done += len(some)
 	}
 	out.Facts = append(out.Facts, h.facts()...)
 	h.stats.Decide = time.Since(start)
@@ -257,42 +257,46 @@ func largestFirst(q *Question) []int {
 	return order
 }
 
-// atOnce is how many numbers are decided before it is looked for what is close to them.
+// atOnce is how many numbers are decided before it is looked for what they bring.
 const atOnce = 32
 
-// decide decides some numbers. What takes the most time, to look for sets that have several
-// pivots close to a new one, is done for all of them at the end; where that finds any, they
-// are decided again, one by one.
-func (h *History) decide(some []int, out *Answer, give func(k int) Reason) {
+// decide decides some numbers: they are shown, and then it is looked for what they bring. If
+// that is anything, half of them are decided, and then the others.
+func (h *History) decide(some []int, out *Answer, decided func(n int), give func(i int) Reason) {
 	before := map[string]int{}
 	for variable, s := range h.spaces {
 		s.shorten()
 		before[variable] = s.mark()
 	}
-	h.late = len(some) > 1
-	for {
-		for k, i := range some {
-			out.Why[i] = give(k)
-			out.Shown[i] = out.Why[i] == Free
-		}
-		if !h.late || !h.crowded(before) {
-			return
-		}
-		h.late = false
+	for _, i := range some {
+		out.Why[i] = give(i)
+	}
+	if why := h.crowded(before); why != Free {
 		for variable, s := range h.spaces {
 			s.undo(before[variable])
 		}
+		if half := len(some) / 2; half > 0 {
+			h.decide(some[:half], out, decided, give)
+			h.decide(some[half:], out, decided, give)
+			return
+		}
+		out.Why[some[0]] = why
 	}
+	for _, i := range some {
+		out.Shown[i] = out.Why[i] == Free
+	}
+	decided(len(some))
 }
 
-// crowded looks in all spaces for what is close to the sets that have been shown since.
-func (h *History) crowded(before map[string]int) bool {
-	for variable, s := range h.spaces {
-		if s.crowded(s.fresh[before[variable]:]) {
-			return true
+// crowded looks in all spaces for what the sets bring that have been shown since.
+func (h *History) crowded(before map[string]int) Reason {
+	for _, variable := range slices.Sorted(maps.Keys(h.spaces)) {
+		s := h.spaces[variable]
+		if why := s.crowded(s.fresh[before[variable]:]); why != Free {
+			return why
 		}
 	}
-	return false
+	return Free
 }
 
 // give decides one number: all that it gives away is shown, or nothing.

@@ -8,16 +8,15 @@ import (
 
 // inside says whether a small set follows from the facts that lie within one of some sets,
 // fresh ones among them, and did not follow without those. around is the sets of the span
-// that each of the fresh ones lies in, the smallest first. Facts that lie within one set are few, so that the
-// search can be whole: what it does not find does not follow from those facts alone.
+// that each of the fresh ones lies in, the smallest first. Facts that lie within one set, or
+// that there are of few participants, are few, so that the search can be whole: what it does
+// not find does not follow from those facts alone.
 func (s *space) inside(fresh []*Set, around [][]*Set) bool {
-	old := s.bases[0].facts
-	if s.h.late {
-		old = old[:len(old)-len(fresh)]
-	}
+	everybody := s.everybody()
+	old := s.bases[0].facts[:len(s.bases[0].facts)-len(fresh)]
 	searched := map[*Set]bool{} // and the search was whole
 	for k, q := range fresh {
-		for _, f := range slices.Backward(append([]*Set{q}, around[k]...)) {
+		for _, f := range slices.Backward(slices.Concat([]*Set{q}, around[k], everybody)) {
 			whole, is := searched[f]
 			if !is {
 				some := within(f, old)
@@ -34,6 +33,19 @@ func (s *space) inside(fresh []*Set, around [][]*Set) bool {
 		}
 	}
 	return false
+}
+
+// everybody is the set of all participants, where they are few enough.
+func (s *space) everybody() []*Set {
+	n := s.h.options.Participants
+	if len(s.bases[0].facts) > mostFacts || !dense(mostLines, s.h.limit(), n) {
+		return nil
+	}
+	all := make([]int32, n)
+	for p := range all {
+		all[p] = int32(p)
+	}
+	return []*Set{NewSet(n, all)}
 }
 
 // within is which facts lie within a set; one too many, where there are many.

@@ -56,6 +56,14 @@ func (p *pool) forget(fact int) {
 	}
 }
 
+// bit is 1 where one of the pool is in a fact.
+func (p *pool) bit(place, fact int) uint64 {
+	if w := fact >> 6; w < len(p.in[place]) {
+		return p.in[place][w] >> (fact & 63) & 1
+	}
+	return 0
+}
+
 // containing is which of the first facts a participant of the pool is in.
 func (p *pool) containing(place int32, facts int) (out []int32) {
 	for w, x := range p.in[place] {

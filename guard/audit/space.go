@@ -37,29 +37,19 @@ func (s *space) show(q *Set, sk weighed) Reason {
 	case s.h.small(q):
 		return Small
 	}
+	print := sk.print()
 	var tries [bases]trial
-	s.each(func(i int, b *basis) { tries[i].rest = b.rest(q, sk) })
+	s.each(func(i int, b *basis) { s.try(b, &tries[i], q, sk, print) })
 	switch {
 	case explained(&tries):
 		return Free
 	case s.nested(q):
 		return Derivable
 	}
-	s.classes.count(q)
-	defer s.classes.forget()
-	print := sk.print()
-	var around []*Set
-	if !s.h.late {
-		around = s.around(q)
-	}
-	s.each(func(i int, b *basis) { s.try(b, &tries[i], around, print) })
 	for _, t := range tries {
 		if t.why != Free {
 			return t.why
 		}
-	}
-	if !s.h.late && s.inside([]*Set{q}, [][]*Set{around}) {
-		return Derivable
 	}
 	s.accept(&tries)
 	return Free
@@ -109,45 +99,41 @@ func explained(tries *[bases]trial) bool {
 	return true
 }
 
-func (s *space) try(b *basis, t *trial, around []*Set, print uint64) {
+// try makes a set a line of a basis.
+func (s *space) try(b *basis, t *trial, q *Set, sk weighed, print uint64) {
+	t.rest = b.rest(q, sk)
 	if b.few(b.modulus, t.rest.sketch, s.h.limit(), 0) {
 		t.why = Derivable
-		return
-	}
-	at := b.pivot(t.rest, print, s.classes, false)
-	if at == nil {
+	} else if at := b.pivot(t.rest, print, s.classes, false); at == nil {
 		t.why = Budget
-		return
-	}
-	t.line = b.become(t.rest, at)
-	found, decided := b.exposes(t.line, s.h.now, s.classes, s.h.limit())
-	if !found && !s.h.late {
-		found = b.trials.near(around)
-		decided = b.trials.left > 0
-	}
-	switch {
-	case found:
-		t.why = Derivable
-	case !decided:
-		t.why = Budget
+	} else {
+		t.line = b.become(t.rest, at)
 	}
 }
 
-// crowded says whether a small set with several pivots close to some sets, which have been
-// shown, is in the span, or may be.
-func (s *space) crowded(sets []*Set) bool {
+// crowded says whether a small set is in the span that the last sets brought, or whether
+// that could not be decided.
+func (s *space) crowded(sets []*Set) Reason {
 	if len(sets) == 0 {
-		return false
+		return Free
 	}
 	around := make([][]*Set, len(sets))
 	each(len(sets), func(i int) { around[i] = s.around(sets[i]) })
-	var found [bases]bool
-	var inside bool
+	var found [bases + 1]Reason
 	var wg sync.WaitGroup
-	wg.Go(func() { inside = s.inside(sets, around) })
-	s.each(func(i int, b *basis) { found[i] = b.crowded(around, s.classes, s.h.limit()) })
+	wg.Go(func() {
+		if s.inside(sets, around) {
+			found[bases] = Derivable
+		}
+	})
+	s.each(func(i int, b *basis) { found[i] = b.crowded(around, s.h.now, s.classes, s.h.limit()) })
 	wg.Wait()
-	return inside || slices.Contains(found[:], true)
+	for _, why := range found {
+		if why != Free {
+			return why
+		}
+	}
+	return Free
 }
 
 // each calls f for each basis, beside each other where there is much to do.
@@ -178,8 +164,6 @@ func (s *space) accept(tries *[bases]trial) {
 
 // recall adds a set to what was shown.
 func (s *space) recall(q *Set, sk weighed) {
-	s.classes.count(q)
-	defer s.classes.forget()
 	var tries [bases]trial
 	s.each(func(i int, b *basis) {
 		t := &tries[i]
@@ -280,9 +264,6 @@ func (c *classes) size(p int32) int32 {
 
 // count counts each class in a set.
 func (c *classes) count(q *Set) {
-	if c.gone() {
-		return
-	}
 	if n := len(c.sizes) - len(c.in); n > 0 {
 		c.in = append(c.in, make([]int32, n)...)
 	}
@@ -294,32 +275,13 @@ func (c *classes) count(q *Set) {
 	}
 }
 
-// sizeWith is how many have a participant's history and are, as they, in the set that
-// is counted, or are not.
-func (c *classes) sizeWith(q *Set, p int32) int {
-	if c.gone() || q.Len() == 0 {
-		return int(c.size(p))
-	}
-	k := c.of[p]
-	if q.Has(p) {
-		return int(c.in[k])
-	}
-	return int(c.sizes[k] - c.in[k])
-}
-
-func (c *classes) forget() {
-	for _, k := range c.counted {
-		c.in[k] = 0
-	}
-	c.counted = c.counted[:0]
-}
-
-// divide divides every class by the set that is counted.
+// divide divides every class by a set.
 func (c *classes) divide(q *Set) {
 	c.divided = append(c.divided, len(c.sizes))
 	if c.gone() {
 		return
 	}
+	c.count(q)
 	if n := len(c.sizes) - len(c.part); n > 0 {
 		c.part = append(c.part, make([]int32, n)...)
 	}
@@ -337,8 +299,9 @@ func (c *classes) divide(q *Set) {
 		}
 	}
 	for _, k := range c.counted {
-		c.part[k] = 0
+		c.part[k], c.in[k] = 0, 0
 	}
+	c.counted = c.counted[:0]
 }
 
 // unite takes the last division back.

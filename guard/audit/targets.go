@@ -107,7 +107,7 @@ func (t *trials) targets(now []int32) bool {
 	a.follow(t.b)
 	var many []int32
 	for number, lines := range a.lines {
-		if len(lines) >= 2 && (len(lines) > 2 || a.sets[number].Has(t.next.pivot)) {
+		if len(lines) > 2 {
 			many = append(many, number)
 		}
 	}
@@ -130,13 +130,9 @@ func (t *trials) targets(now []int32) bool {
 // excess is what the lines at whose pivots a set is have more than the set, as a whole.
 func (t *trials) excess(number int32) uint32 {
 	b, a := t.b, &t.b.aims
-	extra := t.extra[whole]
 	x := b.negative(b.modulus.of(a.weights[number]))
 	for _, i := range a.lines[number] {
-		x = b.plus(x, b.plus(b.front[whole][i], b.negative(b.times(extra, t.next.lost[i]))))
-	}
-	if a.sets[number].Has(t.next.pivot) {
-		x = b.plus(x, extra)
+		x = b.plus(x, b.front[whole][i])
 	}
 	return x
 }
@@ -172,22 +168,20 @@ func (t *trials) unions(now, many []int32) bool {
 			return true
 		}
 	}
-	return t.last(c, 0, func(h hit, other int32) bool {
+	return t.last(c, nil, func(h hit, other int32) bool {
 		return int(c.alike[h.choice]+c.alike[other]) <= t.limit && union(slices.Concat(c.lines(h.choice), c.lines(other))...)
 	})
 }
 
 // union says whether the union of some targets would be in the span.
 func (t *trials) union(of []int32) bool {
-	if t.left--; t.left < 0 {
+	if t.left -= oneSum; t.left < 0 {
 		return false
 	}
 	a := &t.b.aims
 	var lines []int32
-	with := false
 	for _, number := range of {
 		lines = append(lines, a.lines[number]...)
-		with = with || a.sets[number].Has(t.next.pivot)
 	}
-	return t.isolates(with, lines)
+	return t.isolates(lines)
 }

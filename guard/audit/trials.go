@@ -1,36 +1,35 @@
 package audit
 
 import (
-	"fmt"
 	"slices"
 )
 
-// trials is the search for a set of limit participants or fewer that a new line
-// brings into the span. Such a set is the sum of the lines at whose pivots it is, and
-// of the new one where it is at that one's: by then the lines have lost what they had
-// at the new pivot. So it is the sum of two choices of lines: in a part in which the set
-// is not, one is minus the other, and is looked up. Every line is such a choice; and of
-// the lines whose pivots lie close by, choices of as many as there is time for.
+// trials is the search for a set of limit participants or fewer that new lines bring into
+// the span. Such a set is the sum of the lines at whose pivots it is. So it is the sum of two
+// choices of lines, and of a new one: in a part in which the set is not, one is minus the
+// others, and is looked up. Every line is such a choice; and of the lines whose pivots lie
+// close by, choices of as many as there is time for.
 type trials struct {
 	b     *basis
-	next  *line
 	limit int
+	few   int // parts of the coarse sketch that are not 0
 
 	of    []int32 // the lines that are chosen from
 	alike []int32 // by line, the participants that have the history of its pivot
-	lost  []bool  // by line, it had something at the new pivot
+	lost  []bool  // by line, it is new or had something at a new pivot
 	full  []uint8 // by line, parts that are not 0
 	sum   [fronts][]uint32
-	extra [fronts]uint32 // of the new line
-	order []int32        // the lines of fewest participants first
+	fresh []int32 // the new lines among those
+	order []int32 // the lines of fewest participants first
 
 	single, several choices
 	filter          filter
-	hits            []hit   // in a part
-	matched         []int32 // the lines of a hit and of what goes with it
-	wanted          table   // what another choice must be there, by hit
+	extras          []uint32 // of the new lines, in a part
+	hits            []hit    // in a part
+	matched         []int32  // the lines of a hit and of what goes with it
+	wanted          table    // what another choice must be there, by hit
 	seen            map[uint64]bool
-	left            int // sums that may be looked at
+	left            int // work that may be done
 }
 
 // choices are sets of lines, one behind the other.
@@ -48,8 +47,12 @@ func (c *choices) clear() {
 
 func (c *choices) lines(i int32) []int32 { return c.of[c.start[i]:c.start[i+1]] }
 
-// mostSums is how many sums that are 0 in a part are looked at.
-const mostSums = 10_000
+// mostWork is how much is looked at of sums that are 0 in a part: as little as one is, or
+// oneSum.
+const (
+	mostWork = 2_000_000
+	oneSum   = 100
+)
 
 // mostChoices is how many choices are made of lines that lie close by. Where a small set
 // can hardly have several pivots there are fewer.
@@ -68,82 +71,76 @@ const (
 // heavyParts is in how many parts lines of many participants are looked up.
 const heavyParts = 3
 
-// exposes says whether a small set would be in the span with a new line, of those that need
-// not be looked for close to it; now is the targets that are asked for.
-func (b *basis) exposes(l *line, now []int32, c *classes, limit int) (found, decided bool) {
-	t := b.begin(l, c, limit)
-	for k := range t.order {
-		if t.alone(int32(k)) {
-			return true, true
-		}
-	}
-	return t.pairs() || t.targets(now), t.left > 0
-}
-
-// crowded says whether a small set is in the span, or may be, that has several pivots close
-// to a set of which it is told what is around it.
-func (b *basis) crowded(around [][]*Set, c *classes, limit int) bool {
-	n := len(b.facts)
-	nothing := &line{rest: rest{set: &Set{of: b.participants}}, point: point{pivot: -1}, lost: make([]uint32, n), sketch: make(sketch, 2*b.parts)}
-	t := b.begin(nothing, c, limit)
-	for k := range t.lost {
-		t.lost[k] = true
-	}
-	done := map[string]bool{}
-	for _, sets := range around {
+// crowded says whether a small set is in the span that the last so many lines brought, or
+// whether that could not be decided; around is what is around the set of each, and now the
+// targets that are asked for.
+func (b *basis) crowded(around [][]*Set, now []int32, c *classes, limit int) Reason {
+	t := b.begin(len(around), c, limit)
+	found := t.alone() || t.pairs() || t.targets(now)
+	type corner struct{ lines, fresh []int32 }
+	var corners []corner
+	for k, sets := range around {
 		near := t.around(sets)
-		if key := fmt.Sprint(near); !done[key] {
-			done[key] = true
-			if t.choices(near, mostChoices) {
-				return true
-			}
+		at := slices.IndexFunc(corners, func(c corner) bool { return slices.Equal(c.lines, near) })
+		if at < 0 {
+			at = len(corners)
+			corners = append(corners, corner{lines: near})
+		}
+		if i, is := slices.BinarySearch(t.of, int32(len(b.facts)-len(around)+k)); is {
+			corners[at].fresh = append(corners[at].fresh, int32(i))
 		}
 	}
-	return t.anywhere() || t.left <= 0
+	for _, c := range corners {
+		found = found || t.choices(c.lines, c.fresh, mostChoices)
+	}
+	switch {
+	case found || t.anywhere():
+		return Derivable
+	case t.left <= 0:
+		return Budget
+	}
+	return Free
 }
 
-// begin begins the search for what a new line brings.
-func (b *basis) begin(l *line, c *classes, limit int) *trials {
+// begin collects the lines whose pivot may be in a small set: no more than limit
+// participants have the pivot's history.
+func (b *basis) begin(fresh int, c *classes, limit int) *trials {
+	b.advance()
 	t := b.trials
 	if t == nil {
 		t = &trials{b: b, seen: map[uint64]bool{}}
 		b.trials = t
 	}
-	t.next, t.limit, t.left = l, limit, mostSums
+	t.limit, t.few, t.left = limit, min(limit, fewFronts), mostWork
 	clear(t.seen)
-	t.suspect(c)
-	return t
-}
-
-// suspect collects the lines whose pivot may be in a small set: no more than limit
-// participants have the pivot's history.
-func (t *trials) suspect(c *classes) {
-	b := t.b
-	t.of, t.alike, t.lost, t.full = t.of[:0], t.alike[:0], t.lost[:0], t.full[:0]
-	for i, lost := range t.next.lost {
-		if alike := c.sizeWith(t.next.set, b.pivotOf(i)); alike <= t.limit {
-			t.of, t.alike, t.lost, t.full = append(t.of, int32(i)), append(t.alike, int32(alike)), append(t.lost, lost != 0), append(t.full, 0)
+	old := len(b.facts) - fresh
+	changed := make([]bool, len(b.facts))
+	for _, l := range b.pending[len(b.pending)-fresh:] {
+		for i, x := range l.lost {
+			changed[i] = changed[i] || x != 0
 		}
 	}
-	for z := range t.extra {
-		x := b.coarsened(t.next.sketch, z)
-		t.extra[z] = x
-		times := uint64(b.negative(x))
-		front := b.front[z]
-		sum := t.sum[z][:0]
-		for k, i := range t.of {
-			y := front[i]
-			if x != 0 && t.lost[k] {
-				y = b.modulus.of(uint64(y) + times*uint64(t.next.lost[i]))
+	t.of, t.alike, t.lost, t.full, t.fresh = t.of[:0], t.alike[:0], t.lost[:0], t.full[:0], t.fresh[:0]
+	for i := range b.facts {
+		if alike := c.size(b.pivotOf(i)); int(alike) <= limit {
+			if i >= old {
+				t.fresh = append(t.fresh, int32(len(t.of)))
 			}
-			if y != 0 && z < whole {
+			t.of, t.alike, t.lost, t.full = append(t.of, int32(i)), append(t.alike, alike), append(t.lost, i >= old || changed[i]), append(t.full, 0)
+		}
+	}
+	for z := range t.sum {
+		t.sum[z] = t.sum[z][:0]
+		for k, i := range t.of {
+			x := b.front[z][i]
+			if x != 0 && z < whole {
 				t.full[k]++
 			}
-			sum = append(sum, y)
+			t.sum[z] = append(t.sum[z], x)
 		}
-		t.sum[z] = sum
 	}
 	t.sort()
+	return t
 }
 
 // sort orders the lines by the participants that are like their pivots, and then by
@@ -165,18 +162,14 @@ func (t *trials) sort() {
 	}
 }
 
-// alone tries a line by itself, with the new one or without it.
-func (t *trials) alone(k int32) bool {
-	if t.lost[k] && t.full[k] <= fewFronts && t.isolates(false, t.of[k:k+1]) {
-		return true
-	}
-	full := 0
-	for z := range whole {
-		if t.b.plus(t.sum[z][k], t.extra[z]) != 0 {
-			full++
+// alone tries every line by itself.
+func (t *trials) alone() bool {
+	for _, k := range t.order {
+		if t.lost[k] && int(t.full[k]) <= t.few && t.isolates(t.of[k:k+1]) {
+			return true
 		}
 	}
-	return full <= fewFronts && t.isolates(true, t.of[k:k+1])
+	return false
 }
 
 // pairs tries every line with every other.
@@ -195,18 +188,11 @@ func (t *trials) pairs() bool {
 				}
 			}
 		}
-		if t.part(c, z) {
+		if t.part(c, t.fresh, z) {
 			return true
 		}
 	}
 	return false
-}
-
-// near tries choices of lines whose pivots lie close to the new set, and of the lines of
-// fewest participants of all. around is the sets that were shown and hold the new one, the
-// smallest first.
-func (t *trials) near(around []*Set) bool {
-	return t.choices(t.around(around), mostChoices) || t.anywhere()
 }
 
 // around is the lines whose pivots are in the largest of some sets of which all choices of
@@ -235,10 +221,10 @@ func (t *trials) around(sets []*Set) (near []int32) {
 // anywhere tries choices of the lines of fewest participants.
 func (t *trials) anywhere() bool {
 	most := fewChoices
-	if len(t.order) <= mostLines || dense(len(t.order), t.limit, t.next.set.of) {
+	if len(t.order) <= mostLines || dense(len(t.order), t.limit, t.b.participants) {
 		most = mostChoices
 	}
-	return t.choices(t.order, most)
+	return t.choices(t.order, t.fresh, most)
 }
 
 // mostLines is of how many lines all choices of two can be made.
@@ -248,8 +234,8 @@ const mostLines = 126
 // many pivots.
 func dense(pivots, limit, participants int) bool { return 8*limit*pivots >= participants }
 
-// choices tries choices of some lines.
-func (t *trials) choices(from []int32, most int) bool {
+// choices tries choices of some lines, with one of some others or without.
+func (t *trials) choices(from, others []int32, most int) bool {
 	from, size := affordable(from, most)
 	if size < 2 {
 		return false
@@ -260,8 +246,14 @@ func (t *trials) choices(from []int32, most int) bool {
 	if size == len(from) {
 		return t.all(c)
 	}
+	var with []int32
+	for _, k := range others {
+		if !slices.Contains(from, k) {
+			with = append(with, k)
+		}
+	}
 	for z := fine; z < whole; z++ {
-		if t.part(c, z) {
+		if t.part(c, with, z) {
 			return true
 		}
 	}
@@ -276,7 +268,7 @@ func (t *trials) all(c *choices) bool {
 		for _, k := range c.lines(i) {
 			of = append(of, t.of[k])
 		}
-		if c.lost[i] && t.isolates(false, of) || t.next.pivot >= 0 && t.isolates(true, of) {
+		if c.lost[i] && t.isolates(of) {
 			return true
 		}
 	}
@@ -341,26 +333,57 @@ func (c *choices) add(m modulus, values []uint32) {
 // hit is a choice that another may go with.
 type hit struct {
 	choice int32
-	with   bool // the new line
+	with   int32 // which new line; −1 for none
 }
 
-// part looks up in a part what of the choices goes with another.
-func (t *trials) part(c *choices, z int) bool {
+// part looks up in a part what of the choices goes with another, with one of some lines or
+// without.
+func (t *trials) part(c *choices, with []int32, z int) bool {
 	c.add(t.b.modulus, t.sum[z])
-	return t.last(c, t.extra[z], func(h hit, other int32) bool { return t.match(c, h, other) })
+	t.extras = t.extras[:0]
+	for _, k := range with {
+		t.extras = append(t.extras, t.sum[z][k])
+	}
+	return t.last(c, t.extras, func(h hit, other int32) bool {
+		if t.left--; t.left < 0 {
+			return false
+		}
+		of := append(t.matched[:0], c.lines(h.choice)...)
+		alike, lost := c.alike[h.choice]+c.alike[other], c.lost[h.choice] || c.lost[other]
+		if h.with >= 0 {
+			k := with[h.with]
+			if slices.Contains(of, k) {
+				return false
+			}
+			of, alike, lost = append(of, k), alike+t.alike[k], true
+		}
+		if int(alike) > t.limit || !lost {
+			return false
+		}
+		for _, k := range c.lines(other) {
+			if slices.Contains(of, k) {
+				return false
+			}
+			of = append(of, k)
+		}
+		t.matched = of
+		return t.match(of)
+	})
 }
 
-// last looks up which of the choices go together, with what is extra or without it.
-func (t *trials) last(c *choices, extra uint32, match func(h hit, other int32) bool) bool {
+// last looks up which of the choices go together, with one that is extra or with none.
+func (t *trials) last(c *choices, extras []uint32, match func(h hit, other int32) bool) bool {
 	t.filter.fill(c.sum)
 	t.hits = t.hits[:0]
 	t.wanted.clear()
 	for i, x := range c.sum {
 		if y := t.b.negative(x); y != 0 && t.filter.has(y) {
-			t.want(y, hit{int32(i), false})
+			t.want(y, hit{int32(i), -1})
 		}
-		if y := t.b.negative(t.b.plus(x, extra)); y != 0 && extra != 0 && t.filter.has(y) {
-			t.want(y, hit{int32(i), true})
+		for e, extra := range extras {
+			if y := t.b.negative(t.b.plus(x, extra)); y != 0 && extra != 0 && t.filter.has(y) {
+				t.want(y, hit{int32(i), int32(e)})
+			}
 		}
 	}
 	if len(t.hits) == 0 {
@@ -384,31 +407,16 @@ func (t *trials) want(value uint32, h hit) {
 	t.hits = append(t.hits, h)
 }
 
-// match looks at two choices together.
-func (t *trials) match(c *choices, h hit, other int32) bool {
-	if t.left <= 0 || int(c.alike[h.choice]+c.alike[other]) > t.limit ||
-		!h.with && !c.lost[h.choice] && !c.lost[other] {
-		return false
-	}
-	of := append(t.matched[:0], c.lines(h.choice)...)
-	for _, k := range c.lines(other) {
-		if slices.Contains(of, k) {
-			return false
-		}
-		of = append(of, k)
-	}
-	t.matched = of
+// match looks at lines together.
+func (t *trials) match(of []int32) bool {
 	full := 0
 	for z := whole - 1; z >= 0; z-- {
 		var s uint64
 		for _, k := range of {
 			s += uint64(t.sum[z][k])
 		}
-		if h.with {
-			s += uint64(t.extra[z])
-		}
 		if t.b.modulus.of(s) != 0 {
-			if full++; full > fewFronts {
+			if full++; full > t.few {
 				return false
 			}
 		}
@@ -417,24 +425,21 @@ func (t *trials) match(c *choices, h hit, other int32) bool {
 	for _, k := range of {
 		print += mixed(uint64(k) + 1)
 	}
-	if h.with {
-		print++
-	}
 	if t.seen[print] {
 		return false
 	}
 	t.seen[print] = true
-	t.left--
+	t.left -= oneSum
 	for n, k := range of {
 		of[n] = t.of[k]
 	}
-	return t.isolates(h.with, of)
+	return t.isolates(of)
 }
 
 // isolates says whether the sum of lines is a small set.
-func (t *trials) isolates(with bool, lines []int32) bool {
+func (t *trials) isolates(lines []int32) bool {
 	b := t.b
-	less := make([]uint32, len(b.pending)+1) // how often the pending lines and the new one are subtracted
+	less := make([]uint32, len(b.pending)) // how often the pending lines are subtracted
 	var times []uint64
 	var of []sketch
 	add := func(f uint32, s sketch) {
@@ -442,7 +447,6 @@ func (t *trials) isolates(with bool, lines []int32) bool {
 			times, of = append(times, uint64(f)), append(of, s)
 		}
 	}
-	last := &less[len(b.pending)]
 	for _, i := range lines {
 		i := int(i)
 		add(1, b.sketchOf(i))
@@ -451,15 +455,10 @@ func (t *trials) isolates(with bool, lines []int32) bool {
 				less[w] = b.plus(less[w], l.lost[i])
 			}
 		}
-		*last = b.plus(*last, t.next.lost[i])
-	}
-	if with {
-		*last = b.plus(*last, b.p-1)
 	}
 	for w, l := range b.pending {
 		add(b.negative(less[w]), l.sketch)
 	}
-	add(b.negative(*last), t.next.sketch)
 	out := make(sketch, 2*b.parts)
 	full := 0
 	for z := range out {
