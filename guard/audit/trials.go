@@ -19,8 +19,9 @@ type trials struct {
 	lost  []bool  // by line, it is new or had something at a new pivot
 	full  []uint8 // by line, parts that are not 0
 	sum   [fronts][]uint32
-	fresh []int32 // the new lines among those
-	order []int32 // the lines of fewest participants first
+	lines [][whole]uint32 // by line, what is in sum by part
+	fresh []int32         // the new lines among those
+	order []int32         // the lines of fewest participants first
 
 	single, several choices
 	filter          filter
@@ -129,14 +130,18 @@ func (b *basis) begin(fresh int, c *classes, limit int) *trials {
 			t.of, t.alike, t.lost, t.full = append(t.of, int32(i)), append(t.alike, alike), append(t.lost, i >= old || changed[i]), append(t.full, 0)
 		}
 	}
+	t.lines = append(t.lines[:0], make([][whole]uint32, len(t.of))...)
 	for z := range t.sum {
 		t.sum[z] = t.sum[z][:0]
 		for k, i := range t.of {
 			x := b.front[z][i]
-			if x != 0 && z < whole {
+			t.sum[z] = append(t.sum[z], x)
+			if z == whole {
+				continue
+			}
+			if t.lines[k][z] = x; x != 0 {
 				t.full[k]++
 			}
-			t.sum[z] = append(t.sum[z], x)
 		}
 	}
 	t.sort()
@@ -348,17 +353,19 @@ func (t *trials) part(c *choices, with []int32, z int) bool {
 		if t.left--; t.left < 0 {
 			return false
 		}
-		of := append(t.matched[:0], c.lines(h.choice)...)
 		alike, lost := c.alike[h.choice]+c.alike[other], c.lost[h.choice] || c.lost[other]
 		if h.with >= 0 {
-			k := with[h.with]
-			if slices.Contains(of, k) {
-				return false
-			}
-			of, alike, lost = append(of, k), alike+t.alike[k], true
+			alike, lost = alike+t.alike[with[h.with]], true
 		}
 		if int(alike) > t.limit || !lost {
 			return false
+		}
+		of := append(t.matched[:0], c.lines(h.choice)...)
+		if h.with >= 0 {
+			if slices.Contains(of, with[h.with]) {
+				return false
+			}
+			of = append(of, with[h.with])
 		}
 		for _, k := range c.lines(other) {
 			if slices.Contains(of, k) {
@@ -409,13 +416,15 @@ func (t *trials) want(value uint32, h hit) {
 
 // match looks at lines together.
 func (t *trials) match(of []int32) bool {
+	var sums [whole]uint64
+	for _, k := range of {
+		for z, x := range &t.lines[k] {
+			sums[z] += uint64(x)
+		}
+	}
 	full := 0
 	for z := whole - 1; z >= 0; z-- {
-		var s uint64
-		for _, k := range of {
-			s += uint64(t.sum[z][k])
-		}
-		if t.b.modulus.of(s) != 0 {
+		if t.b.modulus.of(sums[z]) != 0 {
 			if full++; full > t.few {
 				return false
 			}
