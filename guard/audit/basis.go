@@ -241,13 +241,13 @@ func (b *basis) pivot(r *rest, print uint64, c *classes, whatever bool) *point {
 			return at
 		}
 	}
-	return b.search(r, random, whatever)
+	return b.search(r, pooled, random, whatever)
 }
 
 // search looks for a pivot in the pool, in the set and in what is subtracted from it, and
 // then, where that is not too much work, among all. It draws from participants before
 // it draws from sets: a pivot that is in a small set may be in one that must not follow.
-func (b *basis) search(r *rest, random *rand.Rand, whatever bool) *point {
+func (b *basis) search(r *rest, pooled []int32, random *rand.Rand, whatever bool) *point {
 	of := b.combination(r)
 	var facts []int
 	sets := []*Set{r.set}
@@ -257,14 +257,15 @@ func (b *basis) search(r *rest, random *rand.Rand, whatever bool) *point {
 			sets = append(sets, b.facts[j])
 		}
 	}
+	values := make([]uint64, len(b.pool.of))
+	for _, k := range pooled {
+		values[k] = 1
+	}
 	for range poolTries {
-		k := random.IntN(len(b.pool.of))
-		var sum uint64
+		k := random.IntN(len(values))
+		sum := values[k]
 		for _, j := range facts {
 			sum += uint64(of[j]) * b.pool.bit(k, j)
-		}
-		if r.set.Has(b.pool.of[k]) {
-			sum++
 		}
 		if b.modulus.of(sum) != 0 {
 			return b.point(b.pool.of[k])
@@ -295,7 +296,7 @@ func (b *basis) search(r *rest, random *rand.Rand, whatever bool) *point {
 	if len(facts) > pivotTries/2 && !whatever {
 		return nil
 	}
-	values := make([]uint64, r.set.of)
+	values = make([]uint64, r.set.of)
 	for p := range r.set.All() {
 		values[p] = 1
 	}

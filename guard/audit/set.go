@@ -94,6 +94,14 @@ func (s *Set) Within(t *Set) bool {
 		}
 		return true
 	}
+	if s.words == nil && t.words != nil {
+		for _, p := range s.list {
+			if w := int(p >> 6); w >= len(t.words) || t.words[w]>>(p&63)&1 == 0 {
+				return false
+			}
+		}
+		return true
+	}
 	for p := range s.All() {
 		if !t.Has(p) {
 			return false

@@ -23,6 +23,8 @@ type trials struct {
 	fresh []int32         // the new lines among those
 	order []int32         // the lines of fewest participants first
 
+	within map[*Set][]int32 // the lines whose pivots are in a set
+
 	single, several choices
 	filter          filter
 	extras          []uint32 // of the new lines, in a part
@@ -109,11 +111,12 @@ func (b *basis) begin(fresh int, c *classes, limit int) *trials {
 	b.advance()
 	t := b.trials
 	if t == nil {
-		t = &trials{b: b, seen: map[uint64]bool{}}
+		t = &trials{b: b, seen: map[uint64]bool{}, within: map[*Set][]int32{}}
 		b.trials = t
 	}
 	t.limit, t.few, t.left = limit, min(limit, fewFronts), mostWork
 	clear(t.seen)
+	clear(t.within)
 	old := len(b.facts) - fresh
 	changed := make([]bool, len(b.facts))
 	for _, l := range b.pending[len(b.pending)-fresh:] {
@@ -207,11 +210,14 @@ func (t *trials) around(sets []*Set) (near []int32) {
 		return nil
 	}
 	for _, f := range sets {
-		var in []int32
-		for _, k := range t.order {
-			if f.Has(t.b.pivotOf(int(t.of[k]))) {
-				in = append(in, k)
+		in, is := t.within[f]
+		if !is {
+			for _, k := range t.order {
+				if f.Has(t.b.pivotOf(int(t.of[k]))) {
+					in = append(in, k)
+				}
 			}
+			t.within[f] = in
 		}
 		if len(in) > mostLines {
 			break
