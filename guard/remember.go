@@ -78,6 +78,9 @@ func withheld(a *audit.Answer) string {
 	case slices.Contains(a.Why, audit.Derivable):
 		return "Numbers are hidden that would give a small count away together with what this workspace has been shown before. " +
 			"What was shown stays so: ask of the same participants again, with wider bands, or exclude missing values before the first count."
+	case slices.Contains(a.Why, audit.Full):
+		return "Numbers are hidden since this workspace has been shown as many as can be checked together. " +
+			"What was shown, and what follows from it, stays so; for more, ask an administrator for another workspace."
 	case slices.Contains(a.Why, audit.Budget):
 		return "Numbers are hidden of which it could not be decided in time whether they give a small count away together with what has been shown before; ask again."
 	}

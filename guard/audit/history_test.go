@@ -115,3 +115,24 @@ func TestHistoryRestarts(t *testing.T) {
 		t.Errorf("only %d numbers were withheld, of %d facts", withheld, len(facts))
 	}
 }
+
+// TestFull asks more than may be kept: what follows from what was shown is shown still.
+func TestFull(t *testing.T) {
+	const n = 1000
+	h := audit.NewHistory(audit.HistoryOptions{Participants: n, Limit: 20, Seed: 1, Most: 2})
+	from := func(low, high int32) *audit.Set {
+		var members []int32
+		for p := low; p < high; p++ {
+			members = append(members, p)
+		}
+		return audit.NewSet(n, members)
+	}
+	sets := []*audit.Set{from(0, 900), from(0, 500), from(100, 300), from(500, 900), from(0, 500)}
+	want := []audit.Reason{audit.Free, audit.Free, audit.Full, audit.Free, audit.Free}
+	for i, s := range sets {
+		a := h.Ask(&audit.Question{Sets: []*audit.Set{s}, Numbers: []audit.Given{{Sets: []int{0}}}})
+		if a.Why[0] != want[i] || a.Shown[0] != (want[i] == audit.Free) {
+			t.Errorf("set %d: %v, want %v", i, a.Why[0], want[i])
+		}
+	}
+}

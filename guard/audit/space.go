@@ -45,6 +45,8 @@ func (s *space) show(q *Set, sk weighed) Reason {
 		return Free
 	case s.nested(q):
 		return Derivable
+	case len(s.bases[0].facts) >= s.h.options.Most:
+		return Full
 	}
 	for _, t := range tries {
 		if t.why != Free {

@@ -89,11 +89,15 @@ func costFigures(t *testing.T) {
 	rate("first_number_lost", all.firstLost, all.firsts, of, 5)
 	over := float64(all.lost) / float64(max(all.lost-all.needless, 1))
 	figure("cells_lost_over_necessary", fmt.Sprintf("%.3f", over), fmt.Sprintf("x_of_%d_cells", all.lost-all.needless), "<=1.05", over <= 1.05)
-	clean := by[scenario{"12%", true, 1, false}]
+	complete := scenario{"12%", true, 1, false}
+	clean := by[complete]
+	if long() {
+		clean.add(complete.run(theWorld(), 100, sessions, questions, guard))
+		clean.add(complete.run(theWorld(), 200, sessions, questions, guard))
+	}
 	rate("cells_lost_at_12%_complete", clean.lost, clean.above, fmt.Sprintf("of_%d_cells;%.2f%%_by_their_table_alone", clean.above, percent(clean.alone, clean.above)), 6)
 	if long() {
-		c := scenario{"12%", true, 1, false}
-		b := c.run(newWorld(registered, 7), 0, sessions, questions, guard)
+		b := complete.run(newWorld(registered, 7), 0, sessions, questions, guard)
 		rate(fmt.Sprintf("cells_lost_at_12%%_complete_of_%d", registered), b.lost, b.above, fmt.Sprintf("of_%d_cells;%.2f%%_by_their_table_alone", b.above, percent(b.alone, b.above)), 6)
 	}
 	figure("sessions_exposed", all.exposed, fmt.Sprintf("of_%d_histories;%d_proved;%d_by_logic_alone", all.histories, all.proved, all.derived), "0", all.exposed == 0)
