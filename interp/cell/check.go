@@ -337,14 +337,14 @@ func (k *checking) altered() map[string]bool {
 // variables and imports, and a value as the last line.
 func (k *checking) typeError(err error) {
 	e := err.(types.Error)
-	e.Msg = ownPackage.ReplaceAllString(e.Msg, "")
-	k.unexported = k.unexported || strings.HasPrefix(e.Msg, implicitly)
 	if e.Soft && (strings.Contains(e.Msg, "not used") || strings.Contains(e.Msg, "declared and not")) {
 		return
 	}
 	if strings.HasSuffix(e.Msg, "is not used") && k.last != nil && e.Pos >= k.last.Pos() && e.Pos < k.last.End() {
 		return
 	}
+	e.Msg = ownPackage.ReplaceAllString(e.Msg, "")
+	k.unexported = k.unexported || strings.HasPrefix(e.Msg, implicitly)
 	if u := k.unitAt(e.Pos); u != nil {
 		k.fault(u, e)
 		return
