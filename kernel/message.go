@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -114,10 +115,11 @@ func (r *request) parseHeader(header []byte) error {
 	}
 	r.header = header
 	var session, username string
-	for name, to := range map[string]*string{
-		"msg_id": &r.id, "msg_type": &r.kind, "session": &session, "username": &username,
-	} {
-		if *to, err = member(o, name, ""); err != nil || !o.has(name) {
+	for _, m := range []struct {
+		name string
+		to   *string
+	}{{"msg_id", &r.id}, {"msg_type", &r.kind}, {"session", &session}, {"username", &username}} {
+		if *m.to, err = member(o, m.name, ""); err != nil || !o.has(m.name) {
 			return errHeader
 		}
 	}
@@ -150,7 +152,7 @@ func newComposer(s *signer) *composer {
 
 func (c *composer) header(kind string) header {
 	return header{
-		ID:       fmt.Sprintf("%s_%d", c.session, c.count.Add(1)),
+		ID:       c.session + "_" + strconv.FormatUint(c.count.Add(1), 10),
 		Type:     kind,
 		Username: "weir",
 		Session:  c.session,
@@ -171,14 +173,14 @@ func (c *composer) compose(prefix [][]byte, h header, parent json.RawMessage, me
 	if parent == nil {
 		parent = json.RawMessage("{}")
 	}
-	if metadata == nil {
-		metadata = fields{}
-	}
 	if content == nil {
 		content = fields{}
 	}
 	first, err1 := json.Marshal(h)
-	third, err2 := json.Marshal(metadata)
+	third, err2 := []byte("{}"), error(nil)
+	if len(metadata) > 0 {
+		third, err2 = json.Marshal(metadata)
+	}
 	fourth, err3 := json.Marshal(content)
 	if errors.Join(err1, err2, err3) != nil {
 		return nil, fmt.Errorf("%s cannot be encoded as JSON", h.Type)

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -19,45 +19,67 @@ const (
 )
 
 // parseObject reads b as exactly one JSON object in UTF-8: nothing may follow
-// it and no name may stand in it twice.
+// it and no name may stand in it twice. The object shares b's memory.
 func parseObject(b []byte) (object, error) {
-	if !utf8.Valid(b) {
+	if !utf8.Valid(b) || !json.Valid(b) {
 		return nil, errNotObject
 	}
-	d := json.NewDecoder(bytes.NewReader(b))
-	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+	if b = bytes.TrimLeft(b, space); b[0] != '{' {
 		return nil, errNotObject
 	}
 	o := object{}
-	for d.More() {
-		if err := o.parseMember(d); err != nil {
-			return nil, err
+	for b = bytes.TrimLeft(b[1:], space); b[0] != '}'; b = bytes.TrimLeft(b, space+",") {
+		name := b[:valueEnd(b)]
+		b = bytes.TrimLeft(b[len(name):], space+":")
+		value := b[:valueEnd(b):valueEnd(b)]
+		b = b[len(value):]
+		key, err := unquoted(name)
+		if err != nil {
+			return nil, errNotObject
 		}
-	}
-	if _, err := d.Token(); err != nil { // the closing brace
-		return nil, errNotObject
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return nil, errNotObject
+		if _, twice := o[key]; twice {
+			return nil, errDuplicate
+		}
+		o[key] = json.RawMessage(value)
 	}
 	return o, nil
 }
 
-func (o object) parseMember(d *json.Decoder) error {
-	t, err := d.Token()
-	name, ok := t.(string)
-	if err != nil || !ok {
-		return errNotObject
+const space = " \t\r\n" // of JSON, RFC 8259, 2
+
+// valueEnd is where the value ends that valid JSON begins with.
+func valueEnd(b []byte) int {
+	for i, depth := 0, 0; ; i++ {
+		switch b[i] {
+		case '"':
+			for i++; b[i] != '"'; i++ {
+				if b[i] == '\\' {
+					i++
+				}
+			}
+		case '{', '[':
+			depth++
+			continue
+		case '}', ']':
+			depth--
+		default:
+			if depth > 0 || i+1 < len(b) && !strings.ContainsRune(space+",:}]", rune(b[i+1])) {
+				continue
+			}
+		}
+		if depth == 0 {
+			return i + 1
+		}
 	}
-	var value json.RawMessage
-	if err := d.Decode(&value); err != nil {
-		return errNotObject
+}
+
+// unquoted decodes a JSON string.
+func unquoted(raw []byte) (s string, err error) {
+	if raw[0] == '"' && bytes.IndexByte(raw, '\\') < 0 {
+		return string(raw[1 : len(raw)-1]), nil
 	}
-	if _, twice := o[name]; twice {
-		return errDuplicate
-	}
-	o[name] = value
-	return nil
+	err = json.Unmarshal(raw, &s)
+	return s, err
 }
 
 // has reports whether a member is there and not null.
@@ -72,7 +94,13 @@ func member[T any](o object, name string, otherwise T) (T, error) {
 		return otherwise, nil
 	}
 	var v T
-	if err := json.Unmarshal(o[name], &v); err != nil {
+	var err error
+	if p, ok := any(&v).(*string); ok {
+		*p, err = unquoted(o[name])
+	} else {
+		err = json.Unmarshal(o[name], &v)
+	}
+	if err != nil {
 		return otherwise, fmt.Errorf("%s is not of its type", name)
 	}
 	return v, nil
