@@ -121,14 +121,18 @@ func (k *kernel) setInterrupt(cancel context.CancelCauseFunc) {
 // breaks its promise to return.
 func (k *kernel) await(ctx context.Context, req Request, pub Publisher) Outcome {
 	ended := make(chan Outcome, 1)
-	go func() {
+	run := func() {
 		o, err := protect(func() (Outcome, error) { return k.executor.Execute(ctx, req, pub), nil })
 		var f *failure
 		if errors.As(err, &f) {
 			o = Outcome{Failed: true, Name: f.name, Value: f.value}
 		}
 		ended <- o
-	}()
+	}
+	select {
+	case k.runs <- run:
+	case <-k.abandon: // the run before it has not ended
+	}
 	var o Outcome
 	select {
 	case o = <-ended:

@@ -71,6 +71,8 @@ type kernel struct {
 	states  sync.Mutex // held while a status is published
 	running *request   // the execute request that is being answered, nil for none
 
+	runs chan func() // for a goroutine whose stack has grown for cells: that of a new one is copied again and again
+
 	// Of the goroutine that answers cells.
 	count       int       // execution_count
 	abortBefore time.Time // execute requests received before are aborted
@@ -113,6 +115,7 @@ func newKernel(ctx context.Context, connectionFile string, opts []Option) (*kern
 		abandon:    make(chan struct{}),
 		interrupts: make(chan os.Signal, 1),
 		answered:   make(chan struct{}),
+		runs:       make(chan func()),
 	}
 	k.composer = newComposer(k.signer)
 	k.iopub = &iopub{grace: outputGrace, complain: k.complain, welcome: k.welcome, subscribers: map[*peer]map[string]bool{}}
@@ -201,6 +204,11 @@ func (k *kernel) serve() error {
 	k.door = k.executor.Door()
 	defer signal.Stop(k.interrupts)
 
+	go func() {
+		for run := range k.runs {
+			run()
+		}
+	}()
 	var answering sync.WaitGroup
 	for _, requests := range []chan *request{k.cells, k.shell, k.control} {
 		answering.Go(func() { k.answerAll(requests) })
@@ -221,6 +229,7 @@ func (k *kernel) end(answering *sync.WaitGroup) error {
 	giveUp := time.AfterFunc(cellGrace, func() { close(k.abandon) })
 	answering.Wait()
 	giveUp.Stop()
+	close(k.runs)
 	close(k.answered)
 
 	err := k.executor.Close()
