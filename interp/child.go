@@ -1,6 +1,7 @@
 package interp
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -20,11 +21,15 @@ import (
 type child struct {
 	*speaker.Channel
 	process *os.Process
+	events  chan speaker.Event // closed when there will be no more
 	out     *text
 	err     *text
-	trouble *text       // what the process says itself, before it is confined and when it dies
-	ends    []io.Closer // ours of the pipes
+	written chan struct{} // a token when either has more
+	trouble *text         // what the process says itself, before it is confined and when it dies
+	ends    []io.Closer   // ours of the pipes
 	dead    chan struct{}
+	killed  context.Context // done when nobody waits for events any more
+	forget  context.CancelFunc
 	status  atomic.Pointer[os.ProcessState]
 	layers  speaker.Ready
 }
@@ -40,7 +45,8 @@ const (
 // startChild executes the binary again as a speaker and waits until it is
 // confined, which it then verifies itself.
 func startChild() (*child, error) {
-	c := &child{dead: make(chan struct{})}
+	c := &child{events: make(chan speaker.Event), written: make(chan struct{}, 1), dead: make(chan struct{})}
+	c.killed, c.forget = context.WithCancel(context.Background())
 	started := make(chan error, 1)
 	// The kernel sends the parent-death signal when the thread that started the
 	// child ends, so that thread waits for the child.
@@ -62,7 +68,24 @@ func startChild() (*child, error) {
 		c.kill()
 		return nil, err
 	}
+	go c.listen()
 	return c, nil
+}
+
+// listen hands on what the speaker says until it says no more.
+func (c *child) listen() {
+	defer close(c.events)
+	for {
+		var e speaker.Event
+		if c.Receive(&e) != nil {
+			return
+		}
+		select {
+		case c.events <- e:
+		case <-c.killed.Done():
+			return
+		}
+	}
 }
 
 func (c *child) start() (*exec.Cmd, error) {
@@ -106,7 +129,7 @@ func (c *child) start() (*exec.Cmd, error) {
 		return nil, err
 	}
 	c.process = cmd.Process
-	c.out, c.err, c.trouble = follow(out, maxText), follow(errs, maxText), follow(trouble, maxTrouble)
+	c.out, c.err, c.trouble = follow(out, maxText, c.written), follow(errs, maxText, c.written), follow(trouble, maxTrouble, nil)
 	c.Channel = speaker.NewChannel(from, to)
 	return cmd, nil
 }
@@ -161,6 +184,7 @@ func (c *child) kill() {
 	c.out.await()
 	c.err.await()
 	c.trouble.await()
+	c.forget()
 	for _, e := range c.ends {
 		e.Close()
 	}
@@ -183,7 +207,8 @@ const maxText = 8 << 20
 // maxTrouble is how much of a dying process's own words is kept: the first are why.
 const maxTrouble = 4 << 10
 
-func follow(r io.Reader, keep int) *text {
+// follow keeps what r says, and puts a token into written, without waiting, when there is more.
+func follow(r io.Reader, keep int, written chan<- struct{}) *text {
 	t := &text{kept: keep}
 	t.more.L = &t.mu
 	go func() {
@@ -195,6 +220,10 @@ func follow(r io.Reader, keep int) *text {
 			t.ended = err != nil
 			t.more.Broadcast()
 			t.mu.Unlock()
+			select {
+			case written <- struct{}{}:
+			default:
+			}
 			if err != nil {
 				return
 			}
@@ -232,16 +261,21 @@ func (t *text) await() {
 // until returns what arrived up to byte number n of the stream, waiting for it a
 // bounded time: the number comes from the child.
 func (t *text) until(n int64) string {
-	deadline := time.Now().Add(time.Second)
-	timer := time.AfterFunc(time.Second, t.more.Broadcast)
-	defer timer.Stop()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for t.taken+int64(len(t.buf)) < n && !t.ended && time.Now().Before(deadline) {
-		t.more.Wait()
+	if t.lacks(n) {
+		deadline := time.Now().Add(time.Second)
+		timer := time.AfterFunc(time.Second, t.more.Broadcast)
+		defer timer.Stop()
+		for t.lacks(n) && time.Now().Before(deadline) {
+			t.more.Wait()
+		}
 	}
 	return t.drain()
 }
+
+// lacks says whether byte number n of the stream can still arrive.
+func (t *text) lacks(n int64) bool { return t.taken+int64(len(t.buf)) < n && !t.ended }
 
 func (t *text) drain() string {
 	s := string(t.buf)

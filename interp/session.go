@@ -76,13 +76,9 @@ const grace = 2 * time.Second
 
 // Run runs the text of cell number n. It returns nil or a *Failure.
 func (s *Session) Run(ctx context.Context, n int, text string, host Host) error {
-	program, err := s.compile(n, text)
-	var mistakes *cell.Errors
-	if errors.As(err, &mistakes) {
-		return &Failure{Name: "CompileError", Text: mistakes.Error(), Traceback: mistakes.Pretty()}
-	}
-	if err != nil {
-		return &Failure{Name: "InternalError", Text: err.Error()}
+	if len(text) > cell.MaxCell { // is not even told to the speaker
+		_, err := s.compile(n, text)
+		return uncompiled(err)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -90,10 +86,17 @@ func (s *Session) Run(ctx context.Context, n int, text string, host Host) error 
 	if err != nil {
 		return &Failure{Name: "InternalError", Text: err.Error()}
 	}
-	r := &running{Session: s, child: c, host: host, program: program, text: text}
-	done, err := r.run(ctx)
-	if err != nil {
+	r := &running{Session: s, child: c, host: host}
+	if err := r.propose(n, text); err != nil {
 		return s.lost(ctx, err)
+	}
+	program, mistake := s.compile(n, text)
+	done, err := r.run(ctx, mistake == nil)
+	switch {
+	case err != nil:
+		return s.lost(ctx, err)
+	case mistake != nil:
+		return uncompiled(mistake)
 	}
 	if done.Evaluated {
 		s.compiling.Lock()
@@ -104,18 +107,37 @@ func (s *Session) Run(ctx context.Context, n int, text string, host Host) error 
 		return nil
 	}
 	if done.Failed.Kind == speaker.Unsupported {
-		mistakes := &cell.Errors{Cell: n, Source: text, Diagnostics: []cell.Diagnostic{
+		return uncompiled(&cell.Errors{Cell: n, Source: text, Diagnostics: []cell.Diagnostic{
 			{Line: done.Failed.At.Line, Column: done.Failed.Column, Message: done.Failed.Text},
-		}}
-		return &Failure{Name: "CompileError", Text: mistakes.Error(), Traceback: mistakes.Pretty()}
+		}})
 	}
 	return failure(done)
 }
 
-func (s *Session) compile(n int, text string) (*cell.Program, error) {
+// uncompiled is the failure of a cell that is not run.
+func uncompiled(err error) error {
+	var mistakes *cell.Errors
+	if errors.As(err, &mistakes) {
+		return &Failure{Name: "CompileError", Text: mistakes.Error(), Traceback: mistakes.Pretty()}
+	}
+	return &Failure{Name: "InternalError", Text: err.Error()}
+}
+
+// compile compiles a cell. The speaker waits for what comes of it, so that a panic is an error.
+func (s *Session) compile(n int, text string) (p *cell.Program, err error) {
 	s.compiling.Lock()
 	defer s.compiling.Unlock()
+	defer internal(&err, "cell", n)
 	return s.compiler.Compile(n, text)
+}
+
+// internal makes an error of a panic. What the panic says may be of the data, and is
+// not told.
+func internal(err *error, about ...any) {
+	if p := recover(); p != nil {
+		slog.Error("a panic", append(about, "kind", fmt.Sprintf("%T", p), "at", places())...)
+		*err = errors.New("an internal error; the kernel's log says more")
+	}
 }
 
 // KnowNames tells the names of the repository's vocabulary, by which strings in
@@ -277,64 +299,54 @@ func traceback(f *speaker.Failure) []string {
 // running is one cell while it runs.
 type running struct {
 	*Session
-	child   *child
-	host    Host
-	program *cell.Program
-	text    string
+	child *child
+	host  Host
 }
 
-// run sends the program and serves the speaker until it is done. An error means
-// that the speaker is lost.
-func (r *running) run(ctx context.Context) (*speaker.Done, error) {
+// propose has the speaker compile a cell, which it does while the session's compiler
+// does it. An error means that the speaker is lost.
+func (r *running) propose(n int, text string) error {
 	r.child.out.allow()
 	r.child.err.allow()
-	if err := r.child.Send(speaker.Command{Run: &speaker.Run{Cell: r.program.Cell, Text: r.text}}); err != nil {
-		return nil, r.death()
+	if err := r.child.Send(speaker.Command{Run: &speaker.Run{Cell: n, Text: text}}); err != nil {
+		return r.death()
 	}
-	events := make(chan speaker.Event)
-	broken := make(chan error, 1)
-	quit := make(chan struct{})
-	defer close(quit)
-	go func() {
-		for {
-			var e speaker.Event
-			if err := r.child.Receive(&e); err != nil {
-				broken <- err
-				return
-			}
-			select {
-			case events <- e:
-			case <-quit:
-				return
-			}
-			if e.Done != nil {
-				return
-			}
-		}
-	}()
-	return r.serve(ctx, events, broken)
+	return nil
 }
 
-// flushEvery is how often text is passed on while a cell computes.
-const flushEvery = 50 * time.Millisecond
+// run has the speaker run what was proposed, or forget it, and serves it until it is
+// done. An error means that the speaker is lost.
+func (r *running) run(ctx context.Context, may bool) (*speaker.Done, error) {
+	if err := r.child.Send(speaker.Command{May: &may}); err != nil {
+		return nil, r.death()
+	}
+	return r.serve(ctx)
+}
 
-func (r *running) serve(ctx context.Context, events chan speaker.Event, broken chan error) (*speaker.Done, error) {
-	tick := time.NewTicker(flushEvery)
-	defer tick.Stop()
+// flushAfter is how long text waits for more while a cell computes.
+const flushAfter = 50 * time.Millisecond
+
+func (r *running) serve(ctx context.Context) (*speaker.Done, error) {
 	stopped := ctx.Done()
-	var deadline <-chan time.Time
+	written := r.child.written
+	var flush, deadline <-chan time.Time
 	for {
 		select {
-		case e := <-events:
+		case e, alive := <-r.child.events:
+			if !alive {
+				return nil, r.death()
+			}
 			r.flush(e.Out, e.Err)
 			if e.Done != nil {
+				r.text(e.Done.Text)
 				r.noteCut()
 				return e.Done, nil
 			}
 			r.event(ctx, e)
-		case <-broken:
-			return nil, r.death()
-		case <-tick.C:
+		case <-written:
+			written, flush = nil, time.After(flushAfter)
+		case <-flush:
+			written, flush = r.child.written, nil
 			r.flush(0, 0)
 		case <-stopped:
 			stopped = nil
@@ -372,11 +384,18 @@ func (r *running) noteCut() {
 func (r *running) event(ctx context.Context, e speaker.Event) {
 	switch {
 	case e.Text != nil:
-		r.host.Text(e.Text.Plain, e.Text.Markdown, e.Text.Last)
+		r.text(e.Text)
 	case e.Ask != nil:
 		answer := r.answer(ctx, e.Ask)
 		// A speaker that is gone is noticed by who reads from it.
 		_ = r.child.Send(speaker.Command{Answer: &answer})
+	}
+}
+
+// text shows a value in the speaker's own words, if there is one.
+func (r *running) text(t *speaker.Text) {
+	if t != nil {
+		r.host.Text(t.Plain, t.Markdown, t.Last)
 	}
 }
 
@@ -403,15 +422,9 @@ func (r *running) answer(ctx context.Context, a *speaker.Ask) speaker.Answer {
 	return speaker.Answer{Error: &speaker.Failure{Kind: speaker.Internal, Text: err.Error()}}
 }
 
-// ask asks the host. The speaker waits for the answer, so that a panic is one, too;
-// what it says may be of the data, and is not told.
+// ask asks the host. The speaker waits for the answer, so that a panic is one, too.
 func (r *running) ask(ctx context.Context, n *plan.Node, a *speaker.Ask) (result *plan.Result, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			slog.Error("a panic", "kind", fmt.Sprintf("%T", p), "plan", n.Op(), "at", places())
-			err = errors.New("an internal error; the kernel's log says more")
-		}
-	}()
+	defer internal(&err, "plan", n.Op())
 	if a.Show {
 		return nil, r.host.Show(ctx, n, a.Last)
 	}

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"weir/datasets/plan"
+	"weir/interp/cell"
 	"weir/interp/speaker"
 )
 
@@ -112,6 +113,27 @@ func run(t *testing.T, s *Session, n int, text string) (string, *Failure) {
 	var f *Failure
 	errors.As(s.Run(context.Background(), n, text, &got), &f)
 	return got.String(), f
+}
+
+// TestRefusedIsNotRun: the session knows of the repository what the speaker does not, and
+// nothing runs or is declared of a cell that it refuses.
+func TestRefusedIsNotRun(t *testing.T) {
+	s := start(t)
+	s.KnowNames(cell.Names{Units: []string{"%"}})
+	run(t, s, 1, "x := 41\nfunc f() int { return x + 1 }")
+	for n, text := range []string{
+		"x := \"new\"\nfunc f() string { fmt.Println(x); return x }\nf()\ncdr := ds.Open(\"synthetic\")\ncdr.Measurement(3004410).Unit(\"stone\").Last()",
+		"x := 7\nfunc f() int { return 7 }\nx + undefined",
+		"x := 7 +",
+		"x := 7 //" + strings.Repeat("x", cell.MaxCell),
+	} {
+		if out, f := run(t, s, n+2, text); f == nil || f.Name != "CompileError" || out != "" {
+			t.Errorf("%.60q: %q, %+v", text, out, f)
+		}
+	}
+	if out, f := run(t, s, 10, "x + f()"); f != nil || out != "= 83\n" {
+		t.Errorf("%q, %+v", out, f)
+	}
 }
 
 func TestInterruptKeepsVariables(t *testing.T) {

@@ -123,7 +123,7 @@ func TestCompleteness(t *testing.T) {
 func TestRefused(t *testing.T) {
 	deep := strings.Repeat("(", 100_000) + "1" + strings.Repeat(")", 100_000)
 	for _, c := range []struct{ text, want string }{
-		{strings.Repeat("x", maxCell+1), "1:1: the cell has 1048577 bytes; the limit is 1048576: split it"},
+		{strings.Repeat("x", MaxCell+1), "1:1: the cell has 1048577 bytes; the limit is 1048576: split it"},
 		{"x := 1\n\x00\x01\xff", "2:1: the cell holds binary bytes"},
 		{"\xff\xfe\xfd", "1:1: illegal character U+FFFD"},
 		{"x := " + deep, "1:1: brackets nest deeper than 500 here"},

@@ -61,10 +61,10 @@ const (
 	bodySuffix = "\n}\n"
 )
 
-// maxCell is the longest cell that is compiled, in bytes, and maxNesting how deep
+// MaxCell is the longest cell that is compiled, in bytes, and maxNesting how deep
 // brackets may nest: the parser and the checker recur.
 const (
-	maxCell    = 1 << 20
+	MaxCell    = 1 << 20
 	maxNesting = 500
 )
 
@@ -107,8 +107,8 @@ func (k *checking) parse(text []byte) {
 // readable refuses what the parser should not see.
 func (k *checking) readable(text []byte) bool {
 	switch {
-	case len(text) > maxCell:
-		k.errs.add(1, 1, "the cell has %d bytes; the limit is %d: split it", len(text), maxCell)
+	case len(text) > MaxCell:
+		k.errs.add(1, 1, "the cell has %d bytes; the limit is %d: split it", len(text), MaxCell)
 	case slices.Contains(text, 0):
 		at := slices.Index(text, 0)
 		k.errs.add(strings.Count(string(text[:at]), "\n")+1, 1, "the cell holds binary bytes: a cell is text")

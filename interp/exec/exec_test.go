@@ -17,8 +17,10 @@ import (
 type notebook struct {
 	compiler *cell.Compiler
 	exec     *exec.Executor
-	out, err bytes.Buffer
-	n        int
+
+	forbidden bool // the next cell is not to run
+	out, err  bytes.Buffer
+	n         int
 }
 
 func open() *notebook {
@@ -37,7 +39,7 @@ func (nb *notebook) run(text string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := nb.exec.Load(p); err != nil {
+	if err := nb.exec.Load(p, func() bool { return !nb.forbidden }); err != nil {
 		return "", err
 	}
 	p.Commit()
@@ -59,8 +61,11 @@ func (nb *notebook) run(text string) (string, error) {
 func TestRefusedChangesNothing(t *testing.T) {
 	nb := open()
 	results := strings.Repeat("int, ", 40) + "int"
+	const forbidden = "x := 4\nfunc f() int { return 5 }\n"
 	for _, c := range []struct{ text, want string }{
 		{"x := 1\nfunc f() int { return x }", ""},
+		{forbidden, "refused"},
+		{"x + f()", "= 2\n"},
 		{"x := \"text\"\nfunc f() string { return x }\nfunc many() (" + results + ") { return " + strings.Repeat("0, ", 40) + "0 }", "refused"},
 		{"x + f()", "= 2\n"},
 		{"x := \"text\"\nx", "= text\n"},
@@ -68,6 +73,7 @@ func TestRefusedChangesNothing(t *testing.T) {
 		{"type t struct{ a int }\ntype list struct{ next *list; far [1 << 40]int }\nvar a t\nvar b list", "refused"},
 		{"type t struct{ a string }\ntype list struct{ next *list; a t }\nb := &list{&list{}, t{\"text\"}}\nfmt.Println(b.next.a, b.next.next == nil, b.a.a)", "{} true text\n"},
 	} {
+		nb.forbidden = c.text == forbidden
 		out, err := nb.run(c.text)
 		if _, refused := err.(*exec.Refusal); refused {
 			out = "refused"

@@ -72,8 +72,9 @@ func New(fset *token.FileSet, symbols ...map[string]map[string]reflect.Value) *E
 func interpreted(p *types.Package) bool { return p.Path() == "main" || cell.FromSource(p.Path()) }
 
 // Load makes a program's declarations exist and compiles what it can call. An
-// error is a *Refusal; the executor is as before then.
-func (x *Executor) Load(p *cell.Program) error {
+// error is a *Refusal; the executor is as before then. It asks whether it may when
+// all is compiled and nothing exists yet.
+func (x *Executor) Load(p *cell.Program, may func() bool) error {
 	var pkg *ssa.Package
 	var done map[*slot]*code
 	err := x.attempt(p, func() {
@@ -89,6 +90,9 @@ func (x *Executor) Load(p *cell.Program) error {
 		pkg.Build()
 		x.compileAll(pkg)
 		done = x.loading.code
+		if !may() {
+			panic(&Refusal{Text: "the cell is not to run"})
+		}
 	})
 	if err == nil {
 		x.renewOthers(p, pkg, done)

@@ -8,6 +8,7 @@
 package speaker
 
 import (
+	"errors"
 	"fmt"
 	"go/token"
 	"io"
@@ -48,6 +49,7 @@ func Main() error {
 	}
 	s.send(Event{Ready: &Ready{Landlock: layers.Landlock}})
 	go s.listen()
+	go s.listen()
 	select {} // until listen finds the session gone
 }
 
@@ -60,7 +62,8 @@ type speaker struct {
 	exec     *exec.Executor
 	out, err *counter
 	answers  chan Answer
-	running  sync.Mutex  // held while a cell runs: the session sends one at a time
+	ear      sync.Mutex  // held by who listens
+	running  sync.Mutex  // held while a cell is compiled and runs: the session sends one at a time
 	stop     atomic.Bool // of the cell that runs
 	results  map[plan.ID]*plan.Result
 	last     bool // the cell's last expression is being displayed
@@ -83,41 +86,41 @@ func newSpeaker() *speaker {
 }
 
 // send tells the session something. Without a session there is nothing to do.
-func (s *speaker) send(e Event) { s.tell(e, s.Send) }
-
-// keep tells the session something together with the next event.
-func (s *speaker) keep(e Event) { s.tell(e, s.Keep) }
-
-func (s *speaker) tell(e Event, how func(any) error) {
+func (s *speaker) send(e Event) {
 	e.Out, e.Err = s.out.n.Load(), s.err.n.Load()
-	if err := how(e); err != nil {
+	if err := s.Send(e); err != nil {
 		os.Exit(1)
 	}
 }
 
-// listen takes commands. Who takes a cell runs it, at once, and leaves listening to
-// another: handing the cell over instead costs a trivial one a fifth of its time.
+// listen takes commands until the session is gone. Two goroutines do in turns: who takes
+// a cell runs it, at once, and leaves listening to the other. Handing the cell over, or
+// a new goroutine for it, whose stack grows while it is compiled, costs a trivial one a
+// fifth of its time.
 func (s *speaker) listen() {
+	s.ear.Lock()
 	for {
-		var c Command
-		if err := s.Receive(&c); err != nil {
-			os.Exit(0)
-		}
-		switch {
+		switch c := s.receive(); {
 		case c.Stop:
 			s.stop.Store(true)
 			s.exec.Stop()
 		case c.Run != nil:
 			s.stop.Store(false)
-			go s.listen()
 			s.running.Lock()
 			s.send(Event{Done: s.run(*c.Run)})
 			s.running.Unlock()
-			return
+			s.ear.Lock()
 		case c.Answer != nil:
 			s.answers <- *c.Answer
 		}
 	}
+}
+
+func (s *speaker) receive() (c Command) {
+	if err := s.Receive(&c); err != nil {
+		os.Exit(0)
+	}
+	return c
 }
 
 // counter counts the bytes that went through it.
@@ -144,30 +147,54 @@ func (s *speaker) mark(path string, at token.Pos) func() {
 // halted is what ends a cell that is to stop while it waits for an answer.
 type halted struct{}
 
-// run compiles a cell and runs it.
+// run compiles a cell and runs it if it may, which is the next that it hears.
 func (s *speaker) run(r Run) *Done {
-	p, err := s.compiler.Compile(r.Cell, r.Text)
-	if err != nil {
+	may := sync.OnceValue(func() bool {
+		defer s.ear.Unlock()
+		c := s.receive()
+		return c.May != nil && *c.May
+	})
+	p, err := s.compile(r)
+	if err == nil {
+		err = s.exec.Load(p, may)
+	}
+	var refusal *exec.Refusal
+	switch {
+	case !may():
+		return &Done{}
+	case errors.As(err, &refusal):
+		return &Done{Failed: s.unsupported(r.Cell, refusal)}
+	case err != nil:
 		return &Done{Failed: &Failure{Kind: Internal, Text: "the speaker cannot compile what the session could: " + err.Error()}}
 	}
-	if err := s.exec.Load(p); err != nil {
-		return &Done{Failed: s.unsupported(r.Cell, err.(*exec.Refusal))}
-	}
 	p.Commit()
-	return &Done{Evaluated: true, Failed: s.failure(s.execute(p))}
+	value, err := s.execute(p)
+	return &Done{Evaluated: true, Text: value, Failed: s.failure(err)}
 }
 
-func (s *speaker) execute(p *cell.Program) error {
+// compile compiles a cell. Whatever it holds, variables live on.
+func (s *speaker) compile(r Run) (p *cell.Program, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("a panic: %T", p)
+		}
+	}()
+	return s.compiler.Compile(r.Cell, r.Text)
+}
+
+// execute runs a program and returns the value of the cell's last expression, nil for
+// none or one that was displayed.
+func (s *speaker) execute(p *cell.Program) (*Text, error) {
 	if p.Main {
 		if err := s.exec.Run(p, "init"); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if s.stop.Load() {
-		return halt
+		return nil, halt
 	}
 	if err := s.exec.Run(p, p.Entry); err != nil {
-		return err
+		return nil, err
 	}
 	var values []any
 	for _, v := range p.Results {
@@ -286,15 +313,15 @@ func (s *speaker) ask(a Ask) (*plan.Result, error) {
 // Error is the failure's text.
 func (f *Failure) Error() string { return f.Text }
 
-// display shows the values of a cell's last expression.
-func (s *speaker) display(values []any) error {
+// display shows the values of a cell's last expression, or returns them as text.
+func (s *speaker) display(values []any) (*Text, error) {
 	s.last = true
 	defer func() { s.last = false }()
 	var lines []string
 	for _, v := range values {
 		if shown, ok := v.(interface{ Show() }); ok && inVocabulary(v) {
 			if err := s.exec.Protect(shown.Show); err != nil {
-				return err
+				return nil, err
 			}
 			continue
 		}
@@ -304,14 +331,14 @@ func (s *speaker) display(values []any) error {
 			return out
 		})
 		if err != nil {
-			return err
+			return nil, err
 		}
 		lines = append(lines, line)
 	}
-	if len(lines) > 0 {
-		s.keep(Event{Text: &Text{Plain: strings.Join(lines, "\n"), Last: true}})
+	if len(lines) == 0 {
+		return nil, nil
 	}
-	return nil
+	return &Text{Plain: strings.Join(lines, "\n"), Last: true}, nil
 }
 
 func inVocabulary(v any) bool { return reflect.TypeOf(v).PkgPath() == "weir/datasets" }

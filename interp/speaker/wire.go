@@ -26,12 +26,14 @@ const (
 // Command is a message to the speaker. Exactly one field is set.
 type Command struct {
 	Run    *Run    `json:"run,omitempty"`
+	May    *bool   `json:"may,omitempty"`    // whether the cell of the last Run is run
 	Answer *Answer `json:"answer,omitempty"` // to the Ask that waits
 	Stop   bool    `json:"stop,omitempty"`   // end the cell that runs
 }
 
-// Run is a cell that the session's compiler has accepted. The speaker compiles it
-// again, against the same earlier cells.
+// Run is a cell. The speaker compiles it against the earlier cells while the session's
+// compiler does, and neither declares nor runs anything of it before the session has
+// said May: its compiler also knows the repository.
 type Run struct {
 	Cell int    `json:"cell"`
 	Text string `json:"text"`
@@ -81,6 +83,7 @@ type Text struct {
 // Done ends a cell.
 type Done struct {
 	Evaluated bool     `json:"evaluated"` // the declarations exist, whatever followed
+	Text      *Text    `json:"text,omitempty"`
 	Failed    *Failure `json:"failed,omitempty"`
 }
 
@@ -116,10 +119,9 @@ const maxMessage = 64 << 20
 
 // Channel sends and receives messages: a 4-byte big-endian length, then JSON.
 type Channel struct {
-	r    *bufio.Reader
-	w    io.Writer
-	mu   sync.Mutex
-	kept []byte // messages that the next one takes along
+	r  *bufio.Reader
+	w  io.Writer
+	mu sync.Mutex
 }
 
 // NewChannel is a channel over two pipes.
@@ -127,26 +129,8 @@ func NewChannel(r io.Reader, w io.Writer) *Channel {
 	return &Channel{r: bufio.NewReaderSize(r, 1<<16), w: w}
 }
 
-// Send writes one message, behind those that were kept.
+// Send writes one message.
 func (c *Channel) Send(v any) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if err := c.append(v); err != nil {
-		return err
-	}
-	_, err := c.w.Write(c.kept)
-	c.kept = nil
-	return err
-}
-
-// Keep has the next message take this one along, so that who reads is woken once.
-func (c *Channel) Keep(v any) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.append(v)
-}
-
-func (c *Channel) append(v any) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -154,8 +138,10 @@ func (c *Channel) append(v any) error {
 	if len(b) > maxMessage {
 		return fmt.Errorf("a message of %d bytes: the limit is %d", len(b), maxMessage)
 	}
-	c.kept = append(binary.BigEndian.AppendUint32(c.kept, uint32(len(b))), b...)
-	return nil
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, err = c.w.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(b))), b...))
+	return err
 }
 
 // Receive reads one message into v. Unknown fields are an error.
@@ -181,7 +167,7 @@ func decodeStrictly(b []byte, v any) error {
 	if err := d.Decode(v); err != nil {
 		return err
 	}
-	if _, err := d.Token(); err != io.EOF {
+	if d.InputOffset() < int64(len(b)) {
 		return errors.New("bytes follow the message")
 	}
 	return nil
