@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/go-zeromq/zmq4"
@@ -146,7 +147,9 @@ func checkLimits(t *testing.T, frames [][]byte) {
 
 // A message that has begun must end in time; between two there is no hurry, and a
 // peer is not cut off because it never pauses between messages.
-func TestGuardedPatience(t *testing.T) {
+func TestGuardedPatience(t *testing.T) { synctest.Test(t, testGuardedPatience) }
+
+func testGuardedPatience(t *testing.T) {
 	const patient = 200 * time.Millisecond
 	ours, theirs := net.Pipe()
 	defer theirs.Close()
@@ -160,13 +163,16 @@ func TestGuardedPatience(t *testing.T) {
 			time.Sleep(patient / 2)
 			theirs.Write(append(hello[3:len(hello):len(hello)], hello[:3]...))
 		}
+		theirs.Write(hello[3:])
+		time.Sleep(2 * patient)
+		theirs.Write(hello[:3])
 	}()
 	go discard(theirs)
 	z, _, err := open(ours, zmq4.Router, tightLimits, patience{handshake: time.Second, message: patient})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := range 8 {
+	for i := range 9 {
 		if _, err := z.RecvMsg(); err != nil {
 			t.Fatalf("message %d: %v", i, err)
 		}

@@ -84,24 +84,29 @@ func expectedFlood(lines int) string {
 // One that reads nothing slows a cell down for a while and then loses its
 // connection; the others lose nothing.
 func TestStalledSubscriberIsDropped(t *testing.T) {
-	const grace = 300 * time.Millisecond
+	const grace = 2 * time.Second // in which one that reads gets to read, however busy the machine is
 	k, _ := start(t, scripted{}, func(k *kernel) { k.shrinkOutput(100_000, grace) })
 	log := captureLog(t)
 	stalled, reading := connect(t, k), connect(t, k)
-	begin := time.Now()
-	// More than the buffers of a loopback connection hold.
-	id := reading.execute("pictures 1000 20000")
-	pictures := 0
-	for m := reading.published(); !strings.Contains(m.content, `"idle"`); m = reading.published() {
-		if m.kind == "display_data" && m.parent == id {
-			pictures++
+	pictures := func() time.Duration {
+		begin := time.Now()
+		// More than the buffers of a loopback connection hold.
+		id := reading.execute("pictures 1000 20000")
+		pictures := 0
+		for m := reading.published(); !strings.Contains(m.content, `"idle"`); m = reading.published() {
+			if m.kind == "display_data" && m.parent == id {
+				pictures++
+			}
 		}
+		if pictures != 1000 {
+			t.Errorf("the reading one got %d of 1000", pictures)
+		}
+		reading.reply()
+		return time.Since(begin)
 	}
-	if pictures != 1000 {
-		t.Errorf("the reading one got %d of 1000", pictures)
-	}
-	if d := time.Since(begin); d < grace || d > 10*grace {
-		t.Errorf("the stalled one cost %v", d)
+	with, without := pictures(), pictures() // what they take depends on what else the machine does
+	if with < grace || with > 3*grace+2*without {
+		t.Errorf("the stalled one cost %v, without it it is %v", with, without)
 	}
 	if !strings.Contains(log.String(), string(errTooSlow)) {
 		t.Error("nothing was logged")
@@ -113,7 +118,6 @@ func TestStalledSubscriberIsDropped(t *testing.T) {
 	if n >= 1000 {
 		t.Errorf("the stalled one got %d messages and was not dropped", n)
 	}
-	reading.reply()
 	reading.works()
 }
 
