@@ -189,7 +189,9 @@ def paths(page, s, locked):
 
 
 def eventually(ok, page):
-    for _ in range(40):
+    """JupyterLab waits ten times as long as its last save took before it saves again, which
+    on a busy machine is far longer than the interval that is set."""
+    for _ in range(360):
         if ok():
             return True
         page.wait_for_timeout(500)
