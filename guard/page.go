@@ -39,6 +39,7 @@ var htmlPolicy = sync.OnceValue(func() *bluemonday.Policy {
 	p.AllowAttrs("title").Matching(regexp.MustCompile(`^[A-Za-z0-9 ,.:;'-]{1,200}$`)).OnElements("td", "th")
 	p.AllowAttrs("start").Matching(regexp.MustCompile(`^[0-9]{1,9}$`)).OnElements("ol")
 	p.AllowStyles("text-align").MatchingEnum("left", "right", "center").OnElements("th", "td", "dl", "table", "caption")
+	p.AllowStyles("margin-bottom").MatchingEnum("1em").OnElements("dl")
 	p.AllowStyles("vertical-align").MatchingEnum("top").OnElements("th", "td")
 	p.AllowStyles("white-space").MatchingEnum("nowrap").OnElements("th", "td", "caption")
 	p.AllowStyles("background").MatchingEnum("var(--jp-layout-color0,inherit)").OnElements("th", "td")

@@ -213,7 +213,7 @@ func (g *Guard) card(n *plan.Node, why *plan.Refusal) *released {
 	}
 	head := "Refused: " + printable(why.Reason) + "."
 	text := head + "\nRule: " + printable(why.Rule) + ".\nInstead: " + printable(why.Way) + "."
-	page := "<div class=\"tex2jax_ignore mathjax_ignore\">\n<p><strong>" + html.EscapeString(head) + "</strong></p>\n<dl><dt>Rule</dt><dd>" + html.EscapeString(printable(why.Rule)) +
+	page := "<div class=\"tex2jax_ignore mathjax_ignore\">\n<p><strong>" + html.EscapeString(head) + "</strong></p>\n<dl style=\"margin-bottom:1em\"><dt>Rule</dt><dd>" + html.EscapeString(printable(why.Rule)) +
 		"</dd><dt>Instead</dt><dd>" + html.EscapeString(printable(why.Way)) + "</dd></dl>\n</div>\n"
 	if len(p.rows) > 0 {
 		s := p.sheet("What the frame holds")
