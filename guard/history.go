@@ -29,6 +29,7 @@ import (
 //
 //	'p' uvarint n, n times 8 bytes  participants, by id; they are numbered from 0 over the whole file
 //	'f' uvarint n, n bytes, set     the count of a set is known, or the sum of the variable that is named
+//	'k' the same                    it follows from those before it, and was shown
 //	'h' the same                    that many participants were asked for and hidden
 //
 // A set is as audit.Set writes it. A record is on the disk before what it tells of
@@ -213,8 +214,11 @@ func (h *History) ask(ctx context.Context, question *audit.Question) (*audit.Ans
 		var items []byte
 		for _, f := range out.Facts {
 			kind := byte('f')
-			if f.Hidden {
+			switch {
+			case f.Hidden:
 				kind = 'h'
+			case f.Follows:
+				kind = 'k'
 			}
 			items = binary.AppendUvarint(append(items, kind), uint64(len(f.Sum)))
 			items = f.Set.Append(append(items, f.Sum...))
@@ -404,7 +408,7 @@ func (h *History) read(b []byte, to *[]audit.Fact) (err error) {
 			if b, err = h.readPeople(b); err != nil {
 				return err
 			}
-		case 'f', 'h':
+		case 'f', 'h', 'k':
 			n, k := binary.Uvarint(b)
 			if k <= 0 || n > uint64(len(b)-k) {
 				return errItem
@@ -413,7 +417,7 @@ func (h *History) read(b []byte, to *[]audit.Fact) (err error) {
 			if s, b, err = audit.ReadSet(h.people, b[k+int(n):]); err != nil {
 				return err
 			}
-			*to = append(*to, audit.Fact{Sum: sum, Set: s, Hidden: kind == 'h'})
+			*to = append(*to, audit.Fact{Sum: sum, Set: s, Hidden: kind == 'h', Follows: kind == 'k'})
 		default:
 			return errItem
 		}

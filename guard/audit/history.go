@@ -30,6 +30,9 @@ import (
 //     is tried by itself, with every other, and with every other and a new one; of the
 //     lines whose pivots lie close to the new set, and of those of fewest participants,
 //     choices of four and, of fewer lines, of more.
+//   - one that is the difference of two sets that were shown, of which one lies within the
+//     other, is always found where neither followed from those before it, or both have
+//     fewer than 1,008 times Limit participants.
 //   - one that follows from up to 64 facts within one set, or from all facts where they are
 //     no more and the participants few, is looked for without pivots: of sums and
 //     differences of up to four facts this misses one in some thousand, of others none,
@@ -104,9 +107,10 @@ type Answer struct {
 // Fact is a set of which the count is known, or the sum of a variable; or a small one
 // that was asked for and hidden. Recall takes one that another History answered with.
 type Fact struct {
-	Sum    string // "" for the count
-	Set    *Set
-	Hidden bool
+	Sum     string // "" for the count
+	Set     *Set
+	Hidden  bool
+	Follows bool // from those before it
 }
 
 // Reason is why a number is withheld.
@@ -181,7 +185,10 @@ func (h *History) AskContext(ctx context.Context, q *Question, progress func(don
 		}
 	}
 	for some := range slices.Chunk(largestFirst(q), atOnce) {
-		h.decide(some, out, decided, func(i int) Reason {
+		for _, s := range h.spaces {
+			s.shorten()
+		}
+		h.decide(some, h.mark(), out, decided, func(i int) Reason {
 			switch n := &q.Numbers[i]; {
 			case ctx.Err() != nil:
 				return Budget
@@ -202,7 +209,7 @@ func (h *History) AskContext(ctx context.Context, q *Question, progress func(don
 func (h *History) facts() (out []Fact) {
 	for _, variable := range slices.Sorted(maps.Keys(h.spaces)) {
 		for _, s := range h.spaces[variable].fresh {
-			out = append(out, Fact{Sum: variable, Set: s})
+			out = append(out, Fact{Sum: variable, Set: s.Set, Follows: s.follows})
 		}
 	}
 	return out
@@ -213,11 +220,14 @@ func (h *History) Recall(facts []Fact) {
 	h.settled.Wait()
 	for part := range slices.Chunk(facts, mostPending) {
 		for _, f := range part {
-			if f.Hidden {
+			switch {
+			case f.Hidden:
 				h.targets.add(f.Set, h.sketch)
-				continue
+			case f.Follows:
+				h.space(f.Sum).note(f.Set)
+			default:
+				h.space(f.Sum).recall(f.Set, h.sketch.of(f.Set))
 			}
-			h.space(f.Sum).recall(f.Set, h.sketch.of(f.Set))
 		}
 		h.settle()
 	}
@@ -271,24 +281,21 @@ func largestFirst(q *Question) []int {
 // atOnce is how many numbers are decided before it is looked for what they bring.
 const atOnce = 32
 
-// decide decides some numbers: they are shown, and then it is looked for what they bring. If
-// that is anything, half of them are decided, and then the others.
-func (h *History) decide(some []int, out *Answer, decided func(n int), give func(i int) Reason) {
-	before := map[string]int{}
-	for variable, s := range h.spaces {
-		s.shorten()
-		before[variable] = s.mark()
-	}
+// decide decides some numbers: they are shown, and then it is looked for what they bring,
+// with those that were decided since a mark. If that is anything, half of them are decided,
+// and then the others.
+func (h *History) decide(some []int, since marks, out *Answer, decided func(n int), give func(i int) Reason) {
+	before := h.mark()
 	for _, i := range some {
 		out.Why[i] = give(i)
 	}
-	if why := h.crowded(before); why != Free {
+	if why := h.crowded(before, since); why != Free {
 		for variable, s := range h.spaces {
 			s.undo(before[variable])
 		}
 		if half := len(some) / 2; half > 0 {
-			h.decide(some[:half], out, decided, give)
-			h.decide(some[half:], out, decided, give)
+			h.decide(some[:half], since, out, decided, give)
+			h.decide(some[half:], since, out, decided, give)
 			return
 		}
 		out.Why[some[0]] = why
@@ -299,11 +306,26 @@ func (h *History) decide(some []int, out *Answer, decided func(n int), give func
 	decided(len(some))
 }
 
-// crowded looks in all spaces for what the sets bring that have been shown since.
-func (h *History) crowded(before map[string]int) Reason {
+// marks is how much of each space there is.
+type marks map[string]int
+
+func (h *History) mark() marks {
+	out := marks{}
+	for variable, s := range h.spaces {
+		out[variable] = s.mark()
+	}
+	return out
+}
+
+// crowded looks for what the sets bring that have been shown since, in the spaces in which
+// some are later than before.
+func (h *History) crowded(before, since marks) Reason {
 	for _, variable := range slices.Sorted(maps.Keys(h.spaces)) {
 		s := h.spaces[variable]
-		if why := s.crowded(s.fresh[before[variable]:]); why != Free {
+		if s.mark() == before[variable] {
+			continue
+		}
+		if why := s.crowded(s.fresh[since[variable]:]); why != Free {
 			return why
 		}
 	}

@@ -10,18 +10,28 @@ import (
 // fresh ones among them, and did not follow without those. around is the sets of the span
 // that each of the fresh ones lies in, the smallest first. Facts that lie within one set, or
 // that there are of few participants, are few, so that the search can be whole: what it does
-// not find does not follow from those facts alone.
-func (s *space) inside(fresh []*Set, around [][]*Set) bool {
+// not find does not follow from those facts alone. So many of the sets that follow from
+// others are fresh, too.
+func (s *space) inside(fresh []*Set, around [][]*Set, follow int) bool {
 	everybody := s.everybody()
 	old := s.bases[0].facts[:len(s.bases[0].facts)-len(fresh)]
+	oldFollow, freshFollow := s.follows[:len(s.follows)-follow], s.follows[len(s.follows)-follow:]
 	searched := map[*Set]bool{} // and the search was whole
 	for k, q := range fresh {
 		for _, f := range slices.Backward(slices.Concat([]*Set{q}, around[k], everybody)) {
 			whole, is := searched[f]
 			if !is {
-				some := within(f, old)
-				c := newCorner(s.bases[0].modulus, f, append(slices.Clip(some), within(f, fresh)...), s.h.limit())
-				if c != nil && (c.combined(len(some)) || c.small() && !newCorner(s.bases[0].modulus, f, some, s.h.limit()).small()) {
+				some, all := within(f, old), within(f, fresh)
+				if follow, more := within(f, oldFollow), within(f, freshFollow); len(some)+len(all)+len(follow)+len(more) <= mostFacts {
+					some, all = append(some, follow...), append(all, more...)
+				}
+				all = append(slices.Clip(some), all...)
+				steps := mostSteps
+				if f.Len() <= mostFacts {
+					steps = allSteps
+				}
+				c := newCorner(s.bases[0].modulus, f, all, s.h.limit(), steps)
+				if c != nil && (c.combined(len(some)) || c.small() && !newCorner(s.bases[0].modulus, f, some, s.h.limit(), steps).small()) {
 					return true
 				}
 				whole = c != nil && c.left > 0
@@ -86,11 +96,12 @@ const (
 	mostFacts   = 64
 	mostColumns = 400
 	mostSteps   = 20_000
+	allSteps    = 1_000_000 // among so few participants
 	lightParts  = 16
 )
 
 // newCorner is nil when there is too much in it.
-func newCorner(m modulus, f *Set, facts []*Set, limit int) *corner {
+func newCorner(m modulus, f *Set, facts []*Set, limit, steps int) *corner {
 	if len(facts) > mostFacts || !dense(mostLines, limit, f.Len()) {
 		return nil
 	}
@@ -125,7 +136,7 @@ func newCorner(m modulus, f *Set, facts []*Set, limit int) *corner {
 		}
 	}
 	slices.SortFunc(columns, func(x, y column) int { return cmp.Or(cmp.Compare(y.size, x.size), cmp.Compare(x.mark, y.mark)) })
-	c := &corner{modulus: m, limit: limit, left: mostSteps}
+	c := &corner{modulus: m, limit: limit, left: steps}
 	rows := make([][]uint32, len(facts))
 	for j := range rows {
 		rows[j] = make([]uint32, len(columns))

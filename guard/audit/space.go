@@ -14,9 +14,16 @@ const bases = 2
 type space struct {
 	h       *History
 	bases   [bases]*basis
-	sizes   map[int][]*Set // the sets of the span, by size
+	sizes   map[int][]*Set // the sets that are known, by size
+	follows []*Set         // those among them that follow from the bases
 	classes *classes
-	fresh   []*Set // sets since the last settling
+	fresh   []known // since the last settling
+}
+
+// known is a set of the span.
+type known struct {
+	*Set
+	follows bool // from those before it
 }
 
 func newSpace(h *History, variable string) *space {
@@ -42,6 +49,7 @@ func (s *space) show(q *Set, sk weighed) Reason {
 	s.each(func(i int, b *basis) { s.try(b, &tries[i], q, sk, print) })
 	switch {
 	case explained(&tries):
+		s.note(q)
 		return Free
 	case s.nested(q):
 		return Derivable
@@ -57,7 +65,22 @@ func (s *space) show(q *Set, sk weighed) Reason {
 	return Free
 }
 
-// nested says whether a set of the span lies within this one, or around it, and
+// note remembers a set that follows from the bases, where a small set that it differs by
+// can well have several pivots.
+func (s *space) note(q *Set) {
+	same := func(f *Set) bool { return q.Within(f) }
+	if dense(mostLines, s.h.limit(), q.Len()) && !slices.ContainsFunc(s.sizes[q.Len()], same) {
+		s.follows = append(s.follows, q)
+		s.know(known{q, true})
+	}
+}
+
+func (s *space) know(k known) {
+	s.sizes[k.Len()] = append(s.sizes[k.Len()], k.Set)
+	s.fresh = append(s.fresh, k)
+}
+
+// nested says whether a known set lies within this one, or around it, and
 // differs by few.
 func (s *space) nested(q *Set) bool {
 	limit := s.h.limit()
@@ -71,13 +94,15 @@ func (s *space) nested(q *Set) bool {
 	return false
 }
 
-// around is the sets of the span that this one lies in and in which small sets can well have
+// around is the known sets that this one lies in and in which small sets can well have
 // several pivots, the smallest first.
 func (s *space) around(q *Set) (out []*Set) {
 	first := q.first()
-	for _, f := range s.bases[0].facts {
-		if f.Len() > q.Len() && dense(mostLines, s.h.limit(), f.Len()) && f.Has(first) && q.Within(f) {
-			out = append(out, f)
+	for _, facts := range [2][]*Set{s.bases[0].facts, s.follows} {
+		for _, f := range facts {
+			if f.Len() > q.Len() && dense(mostLines, s.h.limit(), f.Len()) && f.Has(first) && q.Within(f) {
+				out = append(out, f)
+			}
 		}
 	}
 	slices.SortStableFunc(out, func(f, g *Set) int { return cmp.Compare(f.Len(), g.Len()) })
@@ -115,7 +140,13 @@ func (s *space) try(b *basis, t *trial, q *Set, sk weighed, print uint64) {
 
 // crowded says whether a small set is in the span that the last sets brought, or whether
 // that could not be decided.
-func (s *space) crowded(sets []*Set) Reason {
+func (s *space) crowded(fresh []known) Reason {
+	var sets []*Set
+	for _, k := range fresh {
+		if !k.follows {
+			sets = append(sets, k.Set)
+		}
+	}
 	if len(sets) == 0 {
 		return Free
 	}
@@ -124,7 +155,7 @@ func (s *space) crowded(sets []*Set) Reason {
 	var found [bases + 1]Reason
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		if s.inside(sets, around) {
+		if s.inside(sets, around, len(fresh)-len(sets)) {
 			found[bases] = Derivable
 		}
 	})
@@ -159,8 +190,7 @@ func (s *space) accept(tries *[bases]trial) {
 		b.accept(tries[i].line)
 	}
 	q := tries[0].rest.set
-	s.sizes[q.Len()] = append(s.sizes[q.Len()], q)
-	s.fresh = append(s.fresh, q)
+	s.know(known{q, false})
 	s.classes.divide(q)
 }
 
@@ -206,10 +236,14 @@ func (s *space) undo(mark int) {
 		s.fresh = s.fresh[:len(s.fresh)-1]
 		same := s.sizes[q.Len()]
 		s.sizes[q.Len()] = same[:len(same)-1]
+		if q.follows {
+			s.follows = s.follows[:len(s.follows)-1]
+			continue
+		}
 		for _, b := range s.bases {
 			b.undo()
 		}
-		s.classes.unite(q)
+		s.classes.unite(q.Set)
 	}
 }
 

@@ -125,9 +125,14 @@ func (h *History) loadSpace(in *reader, facts []Fact) error {
 	n := int(in.next())
 	var sets []*Set
 	for _, f := range facts {
-		if f.Sum == string(name) && !f.Hidden {
+		if f.Sum != string(name) || f.Hidden {
+			continue
+		}
+		s.sizes[f.Set.Len()] = append(s.sizes[f.Set.Len()], f.Set)
+		if f.Follows {
+			s.follows = append(s.follows, f.Set)
+		} else {
 			sets = append(sets, f.Set)
-			s.sizes[f.Set.Len()] = append(s.sizes[f.Set.Len()], f.Set)
 		}
 	}
 	if len(sets) != n {
