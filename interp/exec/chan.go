@@ -66,9 +66,12 @@ func (m *machine) end(p *Panic) {
 	m.x.Stop()
 }
 
-// deadlockAfter is how long every goroutine must have been blocked, twice in a
-// row, to be called asleep.
-const deadlockAfter = 50 * time.Millisecond
+// All goroutines must have been blocked so often in a row, after so long each time, to be
+// called asleep: on a busy machine one that can go on may not have done so for 100 ms.
+const (
+	deadlockAfter = 50 * time.Millisecond
+	deadlockLooks = 20
+)
 
 // wait blocks until one of the cases can go on, and does it.
 func (m *machine) wait(cases []reflect.SelectCase) (int, reflect.Value, bool) {
@@ -106,7 +109,7 @@ func (m *machine) watch(all []reflect.SelectCase) (i int, v reflect.Value, ok bo
 			idle, seen = 0, m.progress
 			continue
 		}
-		if idle++; idle == 2 {
+		if idle++; idle == deadlockLooks {
 			m.die(&Panic{Value: plainError(errDeadlock.Error()), Fatal: true})
 		}
 	}
