@@ -111,20 +111,21 @@ func (k *checking) keepVariables() {
 		if g.memory == nil || k.kept[name] != "" || k.defines(name) {
 			continue
 		}
-		parts := map[string]bool{}
-		mentions(g.object.Type(), parts, map[types.Type]bool{})
-		if len(parts) > 0 && subset(parts, again, changed) {
+		if k.touches(g.object.Type(), again, changed) {
 			k.kept[name] = k.source(g.object.Type())
 		}
 	}
 	k.declareKept()
 }
 
-// subset says whether the parts touch what is checked again and nothing that changed.
-func subset(parts, again, changed map[string]bool) bool {
-	touched := false
-	for name := range parts {
-		if changed[name] {
+// touches says whether a type is made of types that are checked again, and of none that
+// changed, now or before: an earlier type of a name is not what the name means.
+func (k *checking) touches(t types.Type, again, changed map[string]bool) (touched bool) {
+	parts := map[*types.TypeName]bool{}
+	mentions(t, parts, map[types.Type]bool{})
+	for part := range parts {
+		name := part.Name()
+		if g := k.live[name]; changed[name] || g == nil || g.object != types.Object(part) {
 			return false
 		}
 		touched = touched || again[name]

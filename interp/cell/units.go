@@ -275,7 +275,7 @@ func (k *checking) declared() map[string]bool {
 // depend notes what each declaration of the cell depends on.
 func (k *checking) depend(u *unit) {
 	u.deps = map[string]bool{}
-	seen := map[types.Type]bool{}
+	parts, seen := map[*types.TypeName]bool{}, map[types.Type]bool{}
 	ast.Inspect(u.decl, func(n ast.Node) bool {
 		id, ok := n.(*ast.Ident)
 		if !ok {
@@ -286,11 +286,14 @@ func (k *checking) depend(u *unit) {
 				u.deps[obj.Name()] = true
 			}
 			if obj.Type() != nil {
-				mentions(obj.Type(), u.deps, seen)
+				mentions(obj.Type(), parts, seen)
 			}
 		}
 		return true
 	})
+	for t := range parts {
+		u.deps[t.Name()] = true
+	}
 	for _, name := range u.names {
 		delete(u.deps, name)
 	}
@@ -302,7 +305,7 @@ func notebookLevel(obj types.Object) bool {
 }
 
 // mentions collects the declared types of the notebook that a type is made of.
-func mentions(t types.Type, out map[string]bool, seen map[types.Type]bool) {
+func mentions(t types.Type, out map[*types.TypeName]bool, seen map[types.Type]bool) {
 	if t == nil || seen[t] {
 		return
 	}
@@ -311,12 +314,12 @@ func mentions(t types.Type, out map[string]bool, seen map[types.Type]bool) {
 	switch t := t.(type) {
 	case *types.Alias:
 		if notebookLevel(t.Obj()) {
-			out[t.Obj().Name()] = true
+			out[t.Obj()] = true
 		}
 		to(types.Unalias(t))
 	case *types.Named:
 		if notebookLevel(t.Obj()) {
-			out[t.Obj().Name()] = true
+			out[t.Obj()] = true
 		}
 		for a := range t.TypeArgs().Types() {
 			to(a)
