@@ -93,39 +93,38 @@ func (k *checking) files(vars bool) []*ast.File {
 }
 
 // keepVariables declares, as source, the variables that the cell's declarations
-// see: those of its own statements, and earlier ones whose types are checked again.
-func (k *checking) keepVariables() {
+// see: those of its own statements, and earlier ones whose types are checked again. It
+// says whether there are others than before.
+func (k *checking) keepVariables() bool {
 	again := map[string]bool{}
-	changed := k.changed()
-	for u := range k.included {
-		if u.kind == token.TYPE && !changed[u.names[0]] {
+	for u := range k.checked() {
+		if u.kind == token.TYPE {
 			again[u.names[0]] = true
 		}
 	}
-	for _, u := range k.own {
-		if u.kind == token.TYPE && !changed[u.names[0]] {
-			again[u.names[0]] = true
-		}
-	}
+	before := maps.Clone(k.kept)
 	for name, g := range k.live {
-		if g.memory == nil || k.kept[name] != "" || k.defines(name) {
+		if g.memory == nil || k.defines(name) {
 			continue
 		}
-		if k.touches(g.object.Type(), again, changed) {
+		if k.touches(g.object.Type(), again) {
 			k.kept[name] = k.source(g.object.Type())
+		} else {
+			delete(k.kept, name)
 		}
 	}
 	k.declareKept()
+	return !maps.Equal(before, k.kept)
 }
 
 // touches says whether a type is made of types that are checked again, and of none that
 // changed, now or before: an earlier type of a name is not what the name means.
-func (k *checking) touches(t types.Type, again, changed map[string]bool) (touched bool) {
+func (k *checking) touches(t types.Type, again map[string]bool) (touched bool) {
 	parts := map[*types.TypeName]bool{}
 	mentions(t, parts, map[types.Type]bool{})
 	for part := range parts {
 		name := part.Name()
-		if g := k.live[name]; changed[name] || g == nil || g.object != types.Object(part) {
+		if g := k.live[name]; k.changed[name] || g == nil || g.object != types.Object(part) {
 			return false
 		}
 		touched = touched || again[name]
@@ -181,6 +180,9 @@ func (k *checking) declareKept() {
 // adjust takes in what the check has shown to depend on the cell, and says
 // whether to check again.
 func (k *checking) adjust() bool {
+	if k.change(); k.keepVariables() {
+		return true
+	}
 	if k.unexported && k.keyLiterals() {
 		return true
 	}
@@ -194,10 +196,7 @@ func (k *checking) adjust() bool {
 	if k.failed() {
 		return false
 	}
-	for _, u := range k.own {
-		k.depend(u)
-	}
-	for u := range k.included {
+	for u := range k.checked() {
 		k.depend(u)
 	}
 	if k.include(k.altered()) {
@@ -306,7 +305,7 @@ func (k *checking) seeVariables() (again bool) {
 func (k *checking) altered() map[string]bool {
 	out := map[string]bool{}
 	note := func(name string, t types.Type) {
-		if g := k.live[name]; g != nil && k.source(g.object.Type()) != k.source(t) {
+		if g := k.live[name]; g != nil && k.key(g.object.Type()) != k.key(t) {
 			out[name] = true
 		}
 	}

@@ -18,7 +18,6 @@ func (k *checking) lower() *Program {
 		checking: k, memory: map[types.Object]*types.Var{},
 		vars: types.NewPackage("main", varsName), globals: map[string]*global{},
 	}
-	l.changedTypes = k.changed()
 	l.noteLabels()
 	l.variables()
 	if k.body != nil {
@@ -31,13 +30,12 @@ func (k *checking) lower() *Program {
 
 type lowering struct {
 	*checking
-	vars         *types.Package
-	memory       map[types.Object]*types.Var // what the checker calls a variable → where it is kept
-	globals      map[string]*global
-	results      []*types.Var
-	changedTypes map[string]bool
-	labels       map[string]*labels
-	assigned     []string
+	vars     *types.Package
+	memory   map[types.Object]*types.Var // what the checker calls a variable → where it is kept
+	globals  map[string]*global
+	results  []*types.Var
+	labels   map[string]*labels
+	assigned []string
 }
 
 // variables finds where each variable is kept: of the cell, of earlier cells, and
@@ -269,23 +267,27 @@ func (l *lowering) program() *Program {
 			if v := l.globals[name]; v != nil && v.memory != nil && v.cell == l.n {
 				continue // a statement of the cell defines a variable of the name
 			}
-			p.globals[name] = &global{object: obj, cell: u.cell}
+			g := &global{object: obj, cell: u.cell}
+			if l.changed[name] { // by what it is made of, too
+				g.cell = l.n
+			}
+			p.globals[name] = g
 		}
 	}
-	l.version(p)
+	l.number(p)
 	slices.SortFunc(p.units, func(a, b *unit) int { return int(a.decl.Pos() - b.decl.Pos()) })
 	return p
 }
 
-// version numbers the types that the program declares.
-func (l *lowering) version(p *Program) {
+// number numbers the versions of the types that the program declares.
+func (l *lowering) number(p *Program) {
 	for _, u := range p.units {
 		if u.kind != token.TYPE {
 			continue
 		}
 		name := u.names[0]
 		n := l.Compiler.versions[name]
-		if l.changedTypes[name] {
+		if l.changed[name] {
 			n++
 		}
 		p.versions[name] = n

@@ -29,6 +29,7 @@ type checking struct {
 	tops       []*ast.Ident      // variables that the statements define
 	included   map[*unit]bool    // of earlier cells, to be checked again
 	kept       map[string]string // types of variables that declarations see, as source
+	changed    map[string]bool   // types that are not what they were, as far as the last check has shown
 	dropped    map[string]string // declarations of earlier cells that no longer compile, and why
 	named      bool              // columns have been given their variables' names
 	faults     map[*unit]string  // of this round

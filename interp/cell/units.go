@@ -1,12 +1,10 @@
 package cell
 
 import (
-	"bytes"
-	"fmt"
 	"go/ast"
-	"go/printer"
 	"go/token"
 	"go/types"
+	"iter"
 	"slices"
 	"strings"
 )
@@ -21,7 +19,6 @@ type unit struct {
 	specs map[string]*ast.ImportSpec
 	deps  map[string]bool // names of package level that it depends on
 	cell  int
-	text  string
 	doc   string     // the comment above it
 	parts int        // of its types, as sizing bounds them
 	flows []argument // of type parameters, made of other type parameters
@@ -64,7 +61,6 @@ func (k *checking) unitsOf(f *ast.File) []*unit {
 	}
 	lines := strings.Split(k.errs.Source, "\n")
 	for _, u := range out {
-		u.text = k.print(u.decl)
 		_, line, _ := k.Position(u.decl.Pos())
 		u.doc = docAbove(lines, line)
 	}
@@ -75,14 +71,6 @@ func (k *checking) unitsOf(f *ast.File) []*unit {
 func (u *unit) generic() bool {
 	f, ok := u.decl.(*ast.FuncDecl)
 	return ok && f.Type.TypeParams != nil
-}
-
-func (k *checking) print(d ast.Decl) string {
-	var b bytes.Buffer
-	if err := printer.Fprint(&b, token.NewFileSet(), d); err != nil {
-		return fmt.Sprintf("%p", d)
-	}
-	return b.String()
 }
 
 // receiver is the name of a method's receiver type.
@@ -146,6 +134,22 @@ func (k *checking) mend() {
 		}
 	}
 	k.include(mended)
+}
+
+// checked is what is checked together: the cell's declarations and those of earlier cells.
+func (k *checking) checked() iter.Seq[*unit] {
+	return func(yield func(*unit) bool) {
+		for _, u := range k.own {
+			if !yield(u) {
+				return
+			}
+		}
+		for u := range k.included {
+			if !yield(u) {
+				return
+			}
+		}
+	}
 }
 
 // owns says whether the cell itself declares the name.
@@ -299,9 +303,10 @@ func (k *checking) depend(u *unit) {
 	}
 }
 
-// notebookLevel says whether an object is of a notebook's top level.
+// notebookLevel says whether an object is of a notebook's top level. A variable is of the
+// scope of the first cell that mentions it after its own.
 func notebookLevel(obj types.Object) bool {
-	return obj.Pkg() != nil && obj.Pkg().Path() == "main" && obj.Parent() == obj.Pkg().Scope()
+	return obj.Pkg() != nil && obj.Pkg().Path() == "main" && obj.Parent() != nil && obj.Parent().Parent() == types.Universe
 }
 
 // mentions collects the declared types of the notebook that a type is made of.
@@ -376,48 +381,4 @@ func (c *Compiler) replace(p *Program) {
 		return len(u.names) == 0 || fresh[u.recv] && !isType[u.recv]
 	})
 	c.units = append(c.units, p.units...)
-}
-
-// changed is the types that are not what they were: declared otherwise, or made
-// of one that is.
-func (k *checking) changed() map[string]bool {
-	out := map[string]bool{}
-	for _, u := range k.own {
-		if u.kind != token.TYPE && u.kind != token.CONST {
-			continue
-		}
-		old := k.liveUnit(u.names)
-		if old == nil || old.text != u.text {
-			for _, name := range u.names {
-				out[name] = true
-			}
-		}
-	}
-	all := append([]*unit(nil), k.own...)
-	for u := range k.included {
-		all = append(all, u)
-	}
-	for grown := true; grown; {
-		grown = false
-		for _, u := range all {
-			if u.kind != token.TYPE || out[u.names[0]] {
-				continue
-			}
-			for dep := range u.deps {
-				if out[dep] {
-					out[u.names[0]], grown = true, true
-				}
-			}
-		}
-	}
-	return out
-}
-
-func (k *checking) liveUnit(names []string) *unit {
-	for _, u := range k.units {
-		if slices.Equal(u.names, names) {
-			return u
-		}
-	}
-	return nil
 }

@@ -6,7 +6,8 @@ import (
 	"go/types"
 	"reflect"
 	"strconv"
-	"strings"
+
+	"weir/interp/cell"
 )
 
 // bank is the kind of register that a value lives in.
@@ -333,94 +334,20 @@ func (x *Executor) representHost(r *rtype, n *types.Named) bool {
 	return true
 }
 
-// key writes t such that identical types have equal keys, across cells too: a
-// declared type is its name and version.
-func (x *Executor) key(t types.Type) string {
-	var b strings.Builder
-	x.writeKey(&b, t)
-	return b.String()
-}
+// key is equal for identical types, across cells too: a declared type is its name and
+// version.
+func (x *Executor) key(t types.Type) string { return cell.Key(t, x.typeKey) }
 
-func (x *Executor) writeKey(b *strings.Builder, t types.Type) {
-	switch t := types.Unalias(t).(type) {
-	case *types.Basic:
-		b.WriteString(t.Name())
-	case *types.Named:
-		x.writeNamedKey(b, t)
-	case *types.Pointer:
-		b.WriteByte('*')
-		x.writeKey(b, t.Elem())
-	case *types.Slice:
-		b.WriteString("[]")
-		x.writeKey(b, t.Elem())
-	case *types.Array:
-		fmt.Fprintf(b, "[%d]", t.Len())
-		x.writeKey(b, t.Elem())
-	case *types.Map:
-		b.WriteString("map[")
-		x.writeKey(b, t.Key())
-		b.WriteByte(']')
-		x.writeKey(b, t.Elem())
-	case *types.Chan:
-		fmt.Fprintf(b, "chan%d ", t.Dir())
-		x.writeKey(b, t.Elem())
-	case *types.Struct:
-		b.WriteString("struct{")
-		for i := range t.NumFields() {
-			f := t.Field(i)
-			fmt.Fprintf(b, "%s %v ", f.Id(), f.Embedded())
-			x.writeKey(b, f.Type())
-			fmt.Fprintf(b, "%q;", t.Tag(i))
-		}
-		b.WriteByte('}')
-	case *types.Tuple:
-		b.WriteByte('(')
-		for v := range t.Variables() {
-			x.writeKey(b, v.Type())
-			b.WriteByte(',')
-		}
-		b.WriteByte(')')
-	case *types.Signature:
-		fmt.Fprintf(b, "func%v", t.Variadic())
-		x.writeKey(b, t.Params())
-		x.writeKey(b, t.Results())
-	case *types.Interface:
-		b.WriteString("interface{")
-		for i := range t.NumMethods() { // sorted, embedded ones too
-			m := t.Method(i)
-			b.WriteString(m.Id())
-			x.writeKey(b, m.Type())
-			b.WriteByte(';')
-		}
-		b.WriteByte('}')
-	default:
-		panic(unsupported("a value of type " + t.String()))
+func (x *Executor) typeKey(obj *types.TypeName) string {
+	if obj.Parent() != nil && obj.Parent() == obj.Pkg().Scope() {
+		return obj.Name() + x.versions[obj]
 	}
-}
-
-func (x *Executor) writeNamedKey(b *strings.Builder, t *types.Named) {
-	obj := t.Obj()
-	switch {
-	case obj.Pkg() == nil:
-		b.WriteString(obj.Name())
-	case obj.Parent() != nil && obj.Parent() == obj.Pkg().Scope():
-		fmt.Fprintf(b, "%s.%s%s", obj.Pkg().Path(), obj.Name(), x.versions[obj])
-	default: // of a function
-		id, ok := x.locals[obj]
-		if !ok {
-			id = len(x.locals) + 1
-			x.locals[obj] = id
-		}
-		fmt.Fprintf(b, "%s.%s#%d", obj.Pkg().Path(), obj.Name(), id)
+	id, ok := x.locals[obj] // of a function
+	if !ok {
+		id = len(x.locals) + 1
+		x.locals[obj] = id
 	}
-	if args := t.TypeArgs(); args.Len() > 0 {
-		b.WriteByte('[')
-		for a := range args.Types() {
-			x.writeKey(b, a)
-			b.WriteByte(',')
-		}
-		b.WriteByte(']')
-	}
+	return fmt.Sprintf("%s#%d", obj.Name(), id)
 }
 
 // load is what stands in a memory cell of r's representation, as a register of
