@@ -217,6 +217,31 @@ func (x *Executor) elsewhere(fn *ssa.Function) bool {
 	return x.special(fn) != nil || x.genericSpecial(fn) || ok && obj != nil && hosted(obj) && len(fn.Blocks) == 0
 }
 
+// refreshEmbedding makes boxes of structs without a name, and of pointers to them, find
+// the methods that what they embed was declared with last.
+func (x *Executor) refreshEmbedding() {
+	for _, r := range x.byKey {
+		t, ok := types.Unalias(derefOnce(r.typ)).(*types.Struct)
+		if !ok {
+			continue
+		}
+		for f := range t.Fields() {
+			if n := types.Unalias(derefOnce(f.Type())); f.Embedded() && x.live(n) != n {
+				r.typ, r.methods = x.live(r.typ), nil
+				break
+			}
+		}
+	}
+}
+
+// derefOnce is what a pointer type leads to, or the type itself.
+func derefOnce(t types.Type) types.Type {
+	if p, ok := types.Unalias(t).(*types.Pointer); ok {
+		return p.Elem()
+	}
+	return t
+}
+
 // refresh makes boxes of a type find the methods that were declared last.
 func (x *Executor) refresh(t types.Type) {
 	n, ok := t.(*types.Named)

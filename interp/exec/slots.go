@@ -131,6 +131,7 @@ func (x *Executor) install() {
 				x.refresh(t.Type())
 			}
 		}
+		x.refreshEmbedding()
 	}
 }
 
@@ -294,6 +295,13 @@ func (x *Executor) live(t types.Type) types.Type {
 		return types.NewChan(t.Dir(), x.live(t.Elem()))
 	case *types.Map:
 		return types.NewMap(x.live(t.Key()), x.live(t.Elem()))
+	case *types.Struct:
+		fields, tags := make([]*types.Var, t.NumFields()), make([]string, t.NumFields())
+		for i := range fields {
+			f := t.Field(i)
+			fields[i], tags[i] = types.NewField(f.Pos(), f.Pkg(), f.Name(), x.live(f.Type()), f.Embedded()), t.Tag(i)
+		}
+		return types.NewStruct(fields, tags)
 	}
 	return t
 }
