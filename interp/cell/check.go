@@ -343,7 +343,7 @@ func (k *checking) typeError(err error) {
 	if strings.HasSuffix(e.Msg, "is not used") && k.last != nil && e.Pos >= k.last.Pos() && e.Pos < k.last.End() {
 		return
 	}
-	e.Msg = ownPackage.ReplaceAllString(e.Msg, "")
+	e.Msg = strings.ReplaceAll(ownPackage.ReplaceAllString(e.Msg, ""), importMark+".", ".")
 	k.unexported = k.unexported || strings.HasPrefix(e.Msg, implicitly)
 	if u := k.unitAt(e.Pos); u != nil {
 		k.fault(u, e)

@@ -7,6 +7,7 @@ import (
 	"go/token"
 	"go/types"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -247,6 +248,7 @@ func (l *lowering) program() *Program {
 	}
 	for _, u := range l.own {
 		u.parts, u.flows = l.sizes[u], l.flows[u]
+		l.nameImports(u)
 	}
 	units := append([]*unit(nil), l.own...)
 	for u := range l.included {
@@ -278,6 +280,24 @@ func (l *lowering) program() *Program {
 	slices.SortFunc(p.units, func(a, b *unit) int { return int(a.decl.Pos() - b.decl.Pos()) })
 	return p
 }
+
+// nameImports has a declaration call the packages that it imports by names that no cell
+// can write: it may be checked again when their own mean something else.
+func (l *lowering) nameImports(u *unit) {
+	u.specs = map[string]*ast.ImportSpec{}
+	ast.Inspect(u.decl, func(n ast.Node) bool {
+		if id, ok := n.(*ast.Ident); ok {
+			if p, ok := l.info.Uses[id].(*types.PkgName); ok {
+				id.Name = p.Name() + importMark
+				u.specs[id.Name] = &ast.ImportSpec{Name: ast.NewIdent(id.Name), Path: &ast.BasicLit{Kind: token.STRING, Value: strconv.Quote(p.Imported().Path())}}
+			}
+		}
+		return true
+	})
+}
+
+// importMark ends the names of packages in declarations of earlier cells.
+const importMark = "·"
 
 // number numbers the versions of the types that the program declares.
 func (l *lowering) number(p *Program) {

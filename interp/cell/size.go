@@ -7,6 +7,7 @@ import (
 	"go/types"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // A few lines can declare or infer a type that is exponentially large when it is
@@ -378,7 +379,7 @@ func (s *sizing) index(x ast.Expr, args []ast.Expr, held bool, at token.Pos) int
 		}
 	}
 	if sel, ok := x.(*ast.SelectorExpr); ok {
-		if id, ok := sel.X.(*ast.Ident); ok && s.specs[id.Name] != nil {
+		if id, ok := sel.X.(*ast.Ident); ok && s.imported(id.Name) {
 			return bounded(library + sum)
 		}
 	}
@@ -578,10 +579,15 @@ func (s *sizing) noteMembers(d ast.Decl) {
 
 // member is the parts of a field, a method's results (how is "()") or a method (".").
 func (s *sizing) member(x *ast.SelectorExpr, how string) int {
-	if id, ok := x.X.(*ast.Ident); ok && s.specs[id.Name] != nil {
+	if id, ok := x.X.(*ast.Ident); ok && s.imported(id.Name) {
 		return library
 	}
 	return max(s.widest, s.selection(s.parts(x.X, true), x.Sel.Pos(), x.Sel.Name, x.Sel.Name+how))
+}
+
+// imported says whether a package is called so, by the cell or an earlier declaration.
+func (s *sizing) imported(name string) bool {
+	return s.specs[name] != nil || strings.HasSuffix(name, importMark)
 }
 
 // selection is the parts of what is selected, by one of the names, from what has so many.
