@@ -180,7 +180,8 @@ func (k *checking) declareKept() {
 // adjust takes in what the check has shown to depend on the cell, and says
 // whether to check again.
 func (k *checking) adjust() bool {
-	if k.change(); k.keepVariables() {
+	k.change()
+	if kept, seen := k.keepVariables(), k.seeVariables(); kept || seen {
 		return true
 	}
 	if k.unexported && k.keyLiterals() {
@@ -188,9 +189,6 @@ func (k *checking) adjust() bool {
 	}
 	k.errs.simplify()
 	if again := k.dropFaulty(); again {
-		return true
-	}
-	if k.seeVariables() {
 		return true
 	}
 	if k.failed() {
