@@ -7,6 +7,7 @@ import (
 	"go/types"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -29,6 +30,7 @@ const (
 	maxParts = 100_000 // of the large types of a cell together
 	large    = 100     // parts from which they are counted: the text pays for small ones
 	library  = 20      // parts that a type of the library may have
+	deeper   = 3       // parts that a generic function of the library may add: [][]T of []T
 	maxConst = 4 << 20 // bytes of the constant strings of a cell together
 
 	// maxFunctions bounds what is checked together: who calls whom is worked out
@@ -397,7 +399,12 @@ func (s *sizing) call(c *ast.CallExpr) int {
 		w, fun = max(w, s.most(x.Indices, nil)), ast.Unparen(x.X)
 	}
 	if sel, ok := fun.(*ast.SelectorExpr); ok {
-		return max(w, s.member(sel, "()"))
+		w = max(w, s.member(sel, "()"))
+		if id, ok := sel.X.(*ast.Ident); ok && s.instantiates(id.Name) {
+			w = bounded(w + deeper)
+			s.spend(c.Lparen, w)
+		}
+		return w
 	}
 	id, ok := fun.(*ast.Ident)
 	if !ok {
@@ -588,6 +595,15 @@ func (s *sizing) member(x *ast.SelectorExpr, how string) int {
 // imported says whether a package is called so, by the cell or an earlier declaration.
 func (s *sizing) imported(name string) bool {
 	return s.specs[name] != nil || strings.HasSuffix(name, importMark)
+}
+
+// instantiates says whether a package is called so whose functions are generic.
+func (s *sizing) instantiates(name string) bool {
+	if spec := s.specs[name]; spec != nil {
+		path, _ := strconv.Unquote(spec.Path.Value)
+		return FromSource(path)
+	}
+	return s.imported(name)
 }
 
 // selection is the parts of what is selected, by one of the names, from what has so many.

@@ -66,6 +66,7 @@ var attacks = map[string]struct{ text, want string }{
 	"constraints":        {"func f[" + strings.TrimPrefix(chain("", "T%[1]d interface{ func(T%[2]d) T%[2]d }, ", 30), "\n") + "T0 any](x T0) {}\nf(1)", tooLarge},
 	"constraints back":   {"type p[A, B any] struct{}\nfunc f[T0 any, " + strings.TrimPrefix(chain("", "T%[1]d interface{ p[T%[2]d, T%[2]d] }, ", 30), "\n") + "](x T0) {}\nf(1)", tooLarge},
 	"constraint":         {"type c[E any] interface{ func(E) E }\nfunc f[T0 any, " + strings.TrimPrefix(chain("", "T%[1]d c[T%[2]d], ", 30), "\n") + "](x T0) {}\nf(1)", tooLarge},
+	"of the library":     {chain("x0 := []int{1}", "x%[1]d := slices.Collect(slices.Chunk(x%[2]d, 1))", 10_000), tooLarge},
 	"self":               {"func f[T any](n int, x T) { if n > 0 { f(n-1, []T{x}) } }\ny := 1\nf(3, 1)", "instantiation cycle"},
 	"self by two":        {"func f[T any](n int, x T) { if n > 0 { g(n-1, &x) } }\nfunc g[T any](n int, x T) { f(n, x) }\ny := 1\nf(3, 1)", "instantiation cycle"},
 	"self by a type":     {"type t[P any] struct{ f *t[[]P] }\nvar x t[int]", "instantiation cycle"},
