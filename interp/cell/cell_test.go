@@ -193,6 +193,33 @@ func TestPretty(t *testing.T) {
 	}
 }
 
+// TestManyMistakes: what is told of a cell that is all wrong is bounded, whether it is of
+// one line or of many.
+func TestManyMistakes(t *testing.T) {
+	for _, text := range []string{
+		strings.Repeat("\x01\x02\xff garbage ", 60_000),
+		strings.Repeat("\x01\x02\n", 200_000),
+		strings.Repeat("x := 1 ", 100_000),
+		strings.Repeat("undefined1\n", 50_000),
+		"x := 1" + strings.Repeat("; y := undefined1", 50_000),
+		strings.Repeat("a.b(", 200_000),
+	} {
+		_, err := New().Compile(1, text)
+		var mistakes *Errors
+		if !errors.As(err, &mistakes) {
+			t.Errorf("%.30q is not refused: %v", text, err)
+			continue
+		}
+		pretty := mistakes.Pretty()
+		if n := len(strings.Join(pretty, "\n")); n > 1<<20 || len(mistakes.Error()) > 1<<22 || len(pretty) > 3*maxShown+3 {
+			t.Errorf("%.30q: %d bytes, %d of them shown in %d parts", text, len(mistakes.Error()), n, len(pretty))
+		}
+		if len(mistakes.Diagnostics) > maxShown && !strings.HasSuffix(pretty[len(pretty)-1], "mistakes more") {
+			t.Errorf("%.30q: %q", text, pretty[len(pretty)-1])
+		}
+	}
+}
+
 // TestAccepted: cells that look odd and are right.
 func TestAccepted(t *testing.T) {
 	for _, text := range []string{

@@ -35,16 +35,29 @@ const (
 	plain = "\x1b[0m"
 )
 
+// maxShown is how many mistakes are shown, and told of text that is not Go; maxLine the bytes of a line of source that
+// is shown with its mistakes: each shows it again.
+const (
+	maxShown = 100
+	maxLine  = 1000
+)
+
 // Pretty is each mistake with its line of source and a caret below it, in ANSI colours.
 func (e *Errors) Pretty() []string {
 	var out []string
 	source := strings.Split(e.Source, "\n")
-	for _, d := range e.Diagnostics {
+	for i, d := range e.Diagnostics {
+		if i == maxShown {
+			return append(out, fmt.Sprintf("and %d mistakes more", len(e.Diagnostics)-i))
+		}
 		out = append(out, fmt.Sprintf("%scell[%d]:%d:%d:%s %s", red, e.Cell, d.Line, d.Column, plain, d.Message))
 		if d.Line < 1 || d.Line > len(source) {
 			continue
 		}
 		line := source[d.Line-1]
+		if len(line) > maxLine {
+			continue
+		}
 		out = append(out, fmt.Sprintf("%s%4d |%s %s", dim, d.Line, plain, line), "       "+caret(line, d.Column))
 	}
 	return out

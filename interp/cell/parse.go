@@ -178,8 +178,13 @@ func (k *checking) file(kind, text string, skip int) *ast.File {
 	k.lines[name] = origin{k.n, skip}
 	f, err := parser.ParseFile(k.fset, name, text, parser.SkipObjectResolution|parser.ParseComments)
 	if list, ok := err.(scanner.ErrorList); ok {
-		for _, e := range list {
-			if line, column := k.end(); e.Pos.Line-skip > line {
+		line, column := k.end()
+		for i, e := range list {
+			if i == maxShown {
+				k.errs.add(e.Pos.Line-skip, e.Pos.Column, "and %d mistakes more", len(list)-i)
+				break
+			}
+			if e.Pos.Line-skip > line {
 				expected, _, _ := strings.Cut(e.Msg, ", found")
 				k.errs.add(line, column, "the cell ends too early: %s", expected)
 				break // what follows is of the same cause
