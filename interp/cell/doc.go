@@ -9,6 +9,7 @@
 //	split.go    the declarations among the statements
 //	parse.go    two files, with the imports that the cell mentions; what no parser should see
 //	units.go    declarations that can be checked again, and what depends on what
+//	identity.go which types are what they were
 //	check.go    go/types against everything that is live, in rounds until nothing changes
 //	schema.go   strings that name tables and fields
 //	lower.go    the Program: variables of the top level, the value of the last expression
