@@ -18,7 +18,11 @@ func (s *space) inside(fresh []*Set, around [][]*Set, follow int) bool {
 	oldFollow, freshFollow := s.follows[:len(s.follows)-follow], s.follows[len(s.follows)-follow:]
 	searched := map[*Set]bool{} // and the search was whole
 	for k, q := range fresh {
+		var done []*Set // those that were searched whole, and so what lies within them
 		for _, f := range slices.Backward(slices.Concat([]*Set{q}, around[k], everybody)) {
+			if slices.ContainsFunc(done, f.Within) {
+				continue
+			}
 			whole, is := searched[f]
 			if !is {
 				some, all := within(f, old), within(f, fresh)
@@ -38,7 +42,7 @@ func (s *space) inside(fresh []*Set, around [][]*Set, follow int) bool {
 				searched[f] = whole
 			}
 			if whole {
-				break
+				done = append(done, f)
 			}
 		}
 	}
