@@ -28,7 +28,6 @@ type basis struct {
 	at      [fronts][]int    // the parts of a sketch that make up one
 
 	pool   *pool
-	places []int32  // for who of the pool is in a set
 	sums   []uint64 // for adding up
 	trials *trials
 	aims   aims
@@ -58,6 +57,7 @@ type line struct {
 // rest is what of a set the span does not explain: a vector that is 0 at every pivot.
 type rest struct {
 	set    *Set
+	pooled []int32  // who of the pool is in the set
 	in     []int32  // the rows whose pivot is in the set: they have been subtracted
 	less   []uint32 // by pending line, how many times it has been subtracted
 	sketch sketch
@@ -93,6 +93,7 @@ func newBasis(k sketcher, t *targets, participants int, seed uint64) *basis {
 func (b *basis) grow(participants int) {
 	b.participants = participants
 	b.pool, b.pivots = newPool(participants, b.seed), newRoster(participants, b.pivots.of)
+	b.resample()
 }
 
 func cut(parts *[]int, n int) (out []int) {
@@ -111,7 +112,8 @@ func (b *basis) coarsened(s sketch, z int) uint32 {
 
 // rest subtracts the span from a set.
 func (b *basis) rest(q *Set, sk weighed) *rest {
-	out := &rest{set: q, sketch: sk.modulo(b.modulus)}
+	out := &rest{set: q, pooled: b.pool.within(q, nil)}
+	out.sketch = append(sk.modulo(b.modulus), b.sampled(out.pooled)...)
 	sums := b.scratch(len(out.sketch))
 	out.in = b.pivots.within(q, nil)
 	total(sums, b.sketches, out.in)
@@ -224,11 +226,9 @@ const (
 func (b *basis) pivot(r *rest, print uint64, c *classes, whatever bool) *point {
 	random := rand.New(rand.NewPCG(b.seed^print, uint64(len(b.facts))))
 	b.pool.follow(b.facts)
-	pooled := b.pool.within(r.set, b.places[:0])
-	b.places = pooled
 	var tried []int32
-	if len(pooled) >= enough {
-		pick := func() int32 { return b.pool.of[pooled[random.IntN(len(pooled))]] }
+	if len(r.pooled) >= enough {
+		pick := func() int32 { return b.pool.of[r.pooled[random.IntN(len(r.pooled))]] }
 		tried = []int32{pick(), pick()}
 		for range alikeTries {
 			if p := pick(); c.size(p) > c.size(tried[0]) {
@@ -236,18 +236,19 @@ func (b *basis) pivot(r *rest, print uint64, c *classes, whatever bool) *point {
 			}
 		}
 	}
+	tried = append(tried, b.solitary(r.sketch, random)...)
 	for _, p := range append(tried, b.single(b.modulus, r.sketch, random)...) {
 		if at := b.point(p); b.value(r, at) != 0 {
 			return at
 		}
 	}
-	return b.search(r, pooled, random, whatever)
+	return b.search(r, random, whatever)
 }
 
 // search looks for a pivot in the pool, in the set and in what is subtracted from it, and
 // then, where that is not too much work, among all. It draws from participants before
 // it draws from sets: a pivot that is in a small set may be in one that must not follow.
-func (b *basis) search(r *rest, pooled []int32, random *rand.Rand, whatever bool) *point {
+func (b *basis) search(r *rest, random *rand.Rand, whatever bool) *point {
 	of := b.combination(r)
 	var facts []int
 	sets := []*Set{r.set}
@@ -258,7 +259,7 @@ func (b *basis) search(r *rest, pooled []int32, random *rand.Rand, whatever bool
 		}
 	}
 	values := make([]uint64, len(b.pool.of))
-	for _, k := range pooled {
+	for _, k := range r.pooled {
 		values[k] = 1
 	}
 	for range poolTries {

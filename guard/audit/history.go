@@ -374,7 +374,7 @@ func (h *History) Stats() Stats {
 	for _, s := range h.spaces {
 		rank := len(s.bases[0].facts)
 		out.Rank = max(out.Rank, rank)
-		out.Bytes += int64(4*bases*rank*(rank+2*h.sketch.parts)) + 4*int64(h.options.Participants)
+		out.Bytes += int64(4*bases*rank*(rank+2*h.sketch.parts+2*poolParts)) + 4*int64(h.options.Participants)
 		for _, f := range s.bases[0].facts {
 			out.Bytes += int64(4*len(f.list) + 8*len(f.words))
 		}

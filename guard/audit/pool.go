@@ -3,6 +3,7 @@ package audit
 import (
 	"cmp"
 	"math/bits"
+	"math/rand/v2"
 	"slices"
 )
 
@@ -71,6 +72,57 @@ func (p *pool) containing(place int32, facts int) (out []int32) {
 			if j := w<<6 + bits.TrailingZeros64(x); j < facts {
 				out = append(out, int32(j))
 			}
+		}
+	}
+	return out
+}
+
+// Behind a sketch stands one of the pool alone, in as many parts: of a vector that is not 0
+// at one participant in a hundred or a thousand, it has parts that only one of them is in.
+const poolParts = 256
+
+// sampled is the sketch of some of the pool, by their places.
+func (b *basis) sampled(places []int32) sketch {
+	var sums, at [poolParts]uint64
+	for _, k := range places {
+		w, part := (*b.lots)[b.pool.of[k]].weight(), k%poolParts
+		sums[part] += w
+		at[part] += w * uint64(1+k/poolParts)
+	}
+	out := make(sketch, 0, 2*poolParts)
+	for _, x := range append(sums[:], at[:]...) {
+		out = append(out, b.modulus.of(x))
+	}
+	return out
+}
+
+// resample sketches the pool anew, for every row.
+func (b *basis) resample() {
+	facts := make([][]uint32, len(b.of))
+	for j := range facts {
+		facts[j] = b.sampled(b.pool.within(b.facts[j], nil))
+	}
+	each(len(b.sketches), func(i int) {
+		times := make([]uint32, len(facts))
+		for j, column := range b.of {
+			times[j] = b.negative(column[i])
+		}
+		s := b.sketches[i][2*b.parts:]
+		clear(s)
+		b.subtract(s, times, facts)
+	})
+}
+
+// solitary is some of the pool at whom a vector is not 0, where a part has but one.
+func (b *basis) solitary(s sketch, random *rand.Rand) (out []int32) {
+	sums, at := s[2*b.parts:][:poolParts], s[2*b.parts+poolParts:]
+	for _, part := range random.Perm(poolParts) {
+		if sums[part] == 0 || len(out) == 2 {
+			continue
+		}
+		row := b.times(at[part], b.inverse(sums[part])) // from 1 on
+		if k := uint64(row-1)*poolParts + uint64(part); row > 0 && k < uint64(len(b.pool.of)) {
+			out = append(out, b.pool.of[k])
 		}
 	}
 	return out

@@ -111,7 +111,7 @@ func (e weighed) print() (out uint64) {
 // one participant, the quotient of the sums says who it is, and so what the vector is
 // there; a part of which it says nothing has two or more.
 func (k sketcher) few(m modulus, s sketch, limit int, common uint32) bool {
-	if s.nonzero() > limit {
+	if k.nonzero(s) > limit {
 		return false
 	}
 	n := 0
@@ -157,7 +157,7 @@ func (k sketcher) who(m modulus, s sketch, part int) int32 {
 
 // single is some participants at whom a vector may not be 0, where a part has but one.
 func (k sketcher) single(m modulus, s sketch, random *rand.Rand) (out []int32) {
-	if s.nonzero() > k.parts*9/10 {
+	if k.nonzero(s) > k.parts*9/10 {
 		return nil
 	}
 	for _, part := range random.Perm(k.parts) {
@@ -169,8 +169,8 @@ func (k sketcher) single(m modulus, s sketch, random *rand.Rand) (out []int32) {
 }
 
 // nonzero is how many parts are not 0.
-func (s sketch) nonzero() (n int) {
-	for _, x := range s[:len(s)/2] {
+func (k sketcher) nonzero(s sketch) (n int) {
+	for _, x := range s[:k.parts] {
 		if x != 0 {
 			n++
 		}

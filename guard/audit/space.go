@@ -48,7 +48,7 @@ func (s *space) show(q *Set, sk weighed) Reason {
 	var tries [bases]trial
 	s.each(func(i int, b *basis) { s.try(b, &tries[i], q, sk, print) })
 	switch {
-	case explained(&tries):
+	case s.explained(&tries):
 		s.note(q)
 		return Free
 	case s.nested(q):
@@ -117,9 +117,9 @@ type trial struct {
 }
 
 // explained says whether a set is in the span, by all bases.
-func explained(tries *[bases]trial) bool {
+func (s *space) explained(tries *[bases]trial) bool {
 	for _, t := range tries {
-		if t.rest.sketch.nonzero() > 0 {
+		if s.h.sketch.nonzero(t.rest.sketch) > 0 {
 			return false
 		}
 	}
@@ -199,7 +199,7 @@ func (s *space) recall(q *Set, sk weighed) {
 	var tries [bases]trial
 	s.each(func(i int, b *basis) {
 		t := &tries[i]
-		if t.rest = b.rest(q, sk); t.rest.sketch.nonzero() > 0 {
+		if t.rest = b.rest(q, sk); s.h.sketch.nonzero(t.rest.sketch) > 0 {
 			t.line = b.become(t.rest, b.pivot(t.rest, sk.print(), s.classes, true))
 		}
 	})
@@ -215,7 +215,7 @@ func (s *space) recall(q *Set, sk weighed) {
 func (s *space) explains(q *Set, sk weighed) bool {
 	var tries [bases]trial
 	s.each(func(i int, b *basis) { tries[i].rest = b.rest(q, sk) })
-	return explained(&tries)
+	return s.explained(&tries)
 }
 
 // mostPending is how many lines are pending at most.

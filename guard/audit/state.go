@@ -56,7 +56,7 @@ func (h *History) Save(w io.Writer) error {
 	return err
 }
 
-const stateMagic = "weiraud3"
+const stateMagic = "weiraud4"
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
@@ -158,7 +158,7 @@ func (h *History) loadSpace(in *reader, facts []Fact) error {
 			b.of = append(b.of, in.some(n))
 		}
 		for range n {
-			b.sketches = append(b.sketches, in.some(2*h.sketch.parts))
+			b.sketches = append(b.sketches, in.some(2*(h.sketch.parts+poolParts)))
 		}
 		if in.failed {
 			return errState
