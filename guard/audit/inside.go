@@ -34,11 +34,13 @@ func (s *space) inside(fresh []*Set, around [][]*Set, follow int) bool {
 				if f.Len() <= mostFacts {
 					steps = allSteps
 				}
-				c := newCorner(s.bases[0].modulus, f, all, s.h.limit(), steps)
-				if c != nil && (c.combined(len(some)) || c.small() && !newCorner(s.bases[0].modulus, f, some, s.h.limit(), steps).small()) {
-					return true
+				if whole = len(all) < 2; !whole {
+					c := s.corner(f, all, steps)
+					if c != nil && (c.combined(len(some)) || c.small() && !s.corner(f, some, steps).small()) {
+						return true
+					}
+					whole = c != nil && c.left > 0
 				}
-				whole = c != nil && c.left > 0
 				searched[f] = whole
 			}
 			if whole {
@@ -47,6 +49,14 @@ func (s *space) inside(fresh []*Set, around [][]*Set, follow int) bool {
 		}
 	}
 	return false
+}
+
+// corner is that of some facts within a set.
+func (s *space) corner(f *Set, facts []*Set, steps int) *corner {
+	if n := f.of - len(s.places); n > 0 {
+		s.places = append(s.places, make([]int32, n)...)
+	}
+	return newCorner(s.bases[0].modulus, f, facts, s.h.limit(), steps, s.places)
 }
 
 // everybody is the set of all participants, where they are few enough.
@@ -65,7 +75,7 @@ func (s *space) everybody() []*Set {
 // within is which facts lie within a set; one too many, where there are many.
 func within(f *Set, facts []*Set) (out []*Set) {
 	for _, g := range facts {
-		if len(out) <= mostFacts && g.Len() <= f.Len() && f.Has(g.first()) && g.Within(f) {
+		if len(out) <= mostFacts && g.Len() <= f.Len() && g.least >= f.least && f.Has(g.least) && g.Within(f) {
 			out = append(out, g)
 		}
 	}
@@ -104,18 +114,20 @@ const (
 	lightParts  = 16
 )
 
-// newCorner is nil when there is too much in it.
-func newCorner(m modulus, f *Set, facts []*Set, limit, steps int) *corner {
+// newCorner is nil when there is too much in it. It writes down places by participant.
+func newCorner(m modulus, f *Set, facts []*Set, limit, steps int, places []int32) *corner {
 	if len(facts) > mostFacts || !dense(mostLines, limit, f.Len()) {
 		return nil
 	}
-	members := newRoster(f.of, slices.Collect(f.All()))
+	members := slices.Collect(f.All())
+	for k, p := range members {
+		places[p] = int32(k)
+	}
 	marks := make([]uint64, f.Len()) // by place, of the facts that they are in
 	for j, g := range facts {
 		mark := mixed(uint64(j) + 1)
 		for p := range g.All() {
-			k, _ := members.place(p)
-			marks[k] += mark
+			marks[places[p]] += mark
 		}
 	}
 	type column struct {
@@ -130,7 +142,7 @@ func newCorner(m modulus, f *Set, facts []*Set, limit, steps int) *corner {
 		if !is {
 			i = len(columns)
 			at[x] = i
-			columns = append(columns, column{mark: x, member: members.of[k]})
+			columns = append(columns, column{mark: x, member: members[k]})
 		}
 		if i >= 0 {
 			columns[i].size++

@@ -29,7 +29,7 @@ func TestCorner(t *testing.T) {
 			facts = append(facts, NewSet(participants, members))
 		}
 		whole := everybodyBut(participants, 3)
-		c := newCorner(m, whole, facts, limit, mostSteps)
+		c := newCorner(m, whole, facts, limit, mostSteps, make([]int32, whole.of))
 		is := c.small()
 		if c.left <= 0 {
 			t.Fatalf("seed %d: it took more than %d steps", seed, mostSteps)

@@ -77,6 +77,16 @@ func (p *pool) containing(place int32, facts int) (out []int32) {
 	return out
 }
 
+// one is the place of one of the pool who is in a set, or −1.
+func (p *pool) one(q *Set) int32 {
+	for i := range q.All() {
+		if k, is := p.place(i); is {
+			return k
+		}
+	}
+	return -1
+}
+
 // Behind a sketch stands one of the pool alone, in as many parts: of a vector that is not 0
 // at one participant in a hundred or a thousand, it has parts that only one of them is in.
 const poolParts = 256

@@ -12,6 +12,7 @@ import (
 type Set struct {
 	of    int // participants in all
 	count int
+	least int32    // the first member; −1 where there is none
 	list  []int32  // ascending; nil where there are words
 	words []uint64 // bits; nil where there is a list
 
@@ -27,7 +28,10 @@ const sparse = 32
 // NewSet makes a set of members, ascending and distinct, of 0 to participants−1.
 // It keeps the slice.
 func NewSet(participants int, members []int32) *Set {
-	s := &Set{of: participants, count: len(members)}
+	s := &Set{of: participants, count: len(members), least: -1}
+	if len(members) > 0 {
+		s.least = members[0]
+	}
 	if len(members) <= participants/sparse {
 		s.list = members
 		s.index()
@@ -128,14 +132,6 @@ func (s *Set) All() iter.Seq[int32] {
 	}
 }
 
-// first is the first participant of the set, which is not empty.
-func (s *Set) first() (out int32) {
-	for p := range s.All() {
-		return p
-	}
-	return -1
-}
-
 // pick is the participant at a random place among those of the set.
 func (s *Set) pick(random func(n int) int) int32 {
 	if s.words == nil {
@@ -205,12 +201,15 @@ func readBits(participants, count int, b []byte) (*Set, []byte, error) {
 	if n <= 0 || words > uint64((participants+63)/64) || uint64(len(b)-n)/8 < words {
 		return nil, nil, errSet
 	}
-	s := &Set{of: participants, count: count, words: make([]uint64, (participants+63)/64)}
+	s := &Set{of: participants, count: count, least: -1, words: make([]uint64, (participants+63)/64)}
 	b = b[n:]
 	have := 0
 	for i := range words {
 		s.words[i] = binary.LittleEndian.Uint64(b[8*i:])
 		have += bits.OnesCount64(s.words[i])
+		if s.least < 0 && s.words[i] != 0 {
+			s.least = int32(i)<<6 + int32(bits.TrailingZeros64(s.words[i]))
+		}
 	}
 	if last := participants & 63; last > 0 && s.words[len(s.words)-1]>>last != 0 || have != count {
 		return nil, nil, errSet

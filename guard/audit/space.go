@@ -18,6 +18,7 @@ type space struct {
 	follows []*Set         // those among them that follow from the bases
 	classes *classes
 	fresh   []known // since the last settling
+	places  []int32 // by participant, for corners
 }
 
 // known is a set of the span.
@@ -97,13 +98,23 @@ func (s *space) nested(q *Set) bool {
 // around is the known sets that this one lies in and in which small sets can well have
 // several pivots, the smallest first.
 func (s *space) around(q *Set) (out []*Set) {
-	first := q.first()
-	for _, facts := range [2][]*Set{s.bases[0].facts, s.follows} {
-		for _, f := range facts {
-			if f.Len() > q.Len() && dense(mostLines, s.h.limit(), f.Len()) && f.Has(first) && q.Within(f) {
-				out = append(out, f)
-			}
+	try := func(f *Set) {
+		if f.Len() > q.Len() && dense(mostLines, s.h.limit(), f.Len()) && f.Has(q.least) && q.Within(f) {
+			out = append(out, f)
 		}
+	}
+	facts, pool := s.bases[0].facts, s.bases[0].pool
+	if k := pool.one(q); k >= 0 {
+		for _, j := range pool.containing(k, len(facts)) {
+			try(facts[j])
+		}
+	} else {
+		for _, f := range facts {
+			try(f)
+		}
+	}
+	for _, f := range s.follows {
+		try(f)
 	}
 	slices.SortStableFunc(out, func(f, g *Set) int { return cmp.Compare(f.Len(), g.Len()) })
 	return out
@@ -150,6 +161,7 @@ func (s *space) crowded(fresh []known) Reason {
 	if len(sets) == 0 {
 		return Free
 	}
+	s.bases[0].pool.follow(s.bases[0].facts)
 	around := make([][]*Set, len(sets))
 	each(len(sets), func(i int) { around[i] = s.around(sets[i]) })
 	var found [bases + 1]Reason
