@@ -39,7 +39,7 @@ import (
 //     where there is time for all.
 //   - one that was asked for and hidden, now or before, is known, and so are its lines,
 //     however many: it is tested, and so are unions of up to four (of few, of more) of
-//     those that the question asks for and of those that have three pivots or more.
+//     those that the question asks for and of those that have most pivots, 126 together.
 //
 // So a set can be missed that nobody asked for, that does not follow from the facts within
 // one set alone, and that has in each of the two bases of the span, which draw their pivots

@@ -1,6 +1,9 @@
 package audit
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // targets are the small sets that have been asked for, whose counts must never follow. Of
 // a set it is known which lines it would be the sum of, those at whose pivots it is,
@@ -100,31 +103,25 @@ func (a *aims) forget(line int, pivot int32) {
 }
 
 // targets says whether one of the targets would be in the span, or a union of those that
-// are asked for now and of those that have many pivots. What has fewer than three pivots
+// are asked for now and of those that have most pivots. One that has fewer than three pivots
 // is found otherwise.
 func (t *trials) targets(now []int32) bool {
 	a := &t.b.aims
 	a.follow(t.b)
-	var many []int32
-	for number, lines := range a.lines {
-		if len(lines) > 2 {
-			many = append(many, number)
+	var others []int32
+	for number := range a.lines {
+		if !slices.Contains(now, number) {
+			others = append(others, number)
 		}
 	}
-	slices.Sort(many)
-	pivots := 0
-	for _, number := range now {
-		pivots += len(a.lines[number])
-	}
-	if len(many) == 0 && pivots < 2 {
-		return false
-	}
-	for _, number := range many {
-		if t.excess(number) == 0 && t.union([]int32{number}) {
+	slices.SortFunc(others, func(x, y int32) int { return cmp.Or(cmp.Compare(len(a.lines[y]), len(a.lines[x])), cmp.Compare(x, y)) })
+	of := slices.Concat(now, others)
+	for _, number := range of {
+		if len(a.lines[number]) > 2 && t.excess(number) == 0 && t.union([]int32{number}) {
 			return true
 		}
 	}
-	return t.unions(now, many)
+	return t.unions(of)
 }
 
 // excess is what the lines at whose pivots a set is have more than the set, as a whole.
@@ -137,14 +134,9 @@ func (t *trials) excess(number int32) uint32 {
 	return x
 }
 
-// unions tries unions of targets.
-func (t *trials) unions(now, many []int32) bool {
-	of := slices.Clone(now)
-	for _, number := range many {
-		if !slices.Contains(now, number) {
-			of = append(of, number)
-		}
-	}
+// unions tries unions of targets, of the first of which there is time for.
+func (t *trials) unions(of []int32) bool {
+	of = of[:min(len(of), mostLines)]
 	places := make([]int32, len(of))
 	sizes := make([]int32, len(of))
 	excess := make([]uint32, len(of))
